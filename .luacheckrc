@@ -1,0 +1,7 @@
+-- One source serves Lua 5.3, 5.4 and LuaJIT: what only some of them have is
+-- allowed here, and the specs, run on each, tell whether its use is guarded.
+std = "max"
+max_line_length = 120
+files["spec/**/*_spec.lua"].std = "+busted"
+files["spec/support"].std = "+busted"
+self = false -- a method needn't use its object

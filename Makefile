@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: MIT
+# `make help` lists the targets; V=1 shows commands in full. GNU make.
+
+PREFIX   ?= /usr/local
+CFLAGS   ?= -O2 -g
+PKG_CONFIG ?= pkg-config
+Q = $(if $(V),,@)
+
+WARN = -Wall -Wextra \
+  -Wshadow \
+  -Wcast-qual \
+  -Wmissing-prototypes \
+  -Wstrict-prototypes
+
+# ---- which Lua: 5.4, 5.3, or 5.1, which stands for LuaJIT ------------------
+
+ifndef LUA_VERSION
+ifdef LUA_INCDIR
+LUA_VERSION := $(shell v=$$(echo LUA_VERSION_NUM | $(CC) -I$(LUA_INCDIR) \
+  -include lua.h -E -P -x c - 2>/dev/null | tail -n 1) && \
+  [ -n "$$v" ] && echo $$(( $$v / 100 )).$$(( $$v % 100 )))
+endif
+endif
+ifeq ($(LUA_VERSION),)
+LUA_VERSION := 5.4
+endif
+
+LUAS ?= 5.4 5.1 5.3
+BUSTED ?= $(or $(shell command -v busted),/usr/bin/busted)
+
+# $(call names,VERSION): what its interpreter or its .pc file may be called
+names = $(if $(filter 5.1,$(1)),luajit) lua$(1) lua-$(1) lua$(subst .,,$(1)) lua
+lua = $(or $(shell for l in $(call names,$(1)); do \
+  [ "$$($$l -e 'io.write(_VERSION)' 2>/dev/null)" = "Lua $(1)" ] && \
+  command -v $$l && break; done),lua$(1))
+
+# ---- where things are: each of these may be given by name ------------------
+# LUA_INCDIR; CURL_DIR, or CURL_INCDIR and CURL_LIBDIR; UV_DIR, or ...
+
+UV_DIR ?= $(LIBUV_DIR)
+CURL_INCDIR ?= $(addsuffix /include,$(CURL_DIR))
+CURL_LIBDIR ?= $(addsuffix /lib,$(CURL_DIR))
+UV_INCDIR ?= $(addsuffix /include,$(UV_DIR))
+UV_LIBDIR ?= $(addsuffix /lib,$(UV_DIR))
+
+# $(call once,NAME,VALUE): the value, worked out when first wanted and kept
+once = $(eval $(1) := $(2))$($(1))
+in_libdir = $(foreach d,$(1),-L$d -Wl,-rpath,$d)
+
+LUA_CFLAGS = $(call once,LUA_CFLAGS,$(if $(LUA_INCDIR),-I$(LUA_INCDIR),$(or \
+  $(shell for p in $(call names,$(LUA_VERSION)); do \
+    $(PKG_CONFIG) --cflags $$p 2>/dev/null && break; done),\
+  $(addprefix -I,$(wildcard /usr/include/lua$(LUA_VERSION) \
+    $(if $(filter 5.1,$(LUA_VERSION)),/usr/include/luajit-2.1))))))
+CURL_CFLAGS = $(call once,CURL_CFLAGS,$(if $(CURL_INCDIR),-I$(CURL_INCDIR),\
+  $(shell $(PKG_CONFIG) --cflags libcurl 2>/dev/null || curl-config --cflags 2>/dev/null)))
+CURL_LIBS = $(call once,CURL_LIBS,$(if $(CURL_LIBDIR),$(call in_libdir,$(CURL_LIBDIR)) -lcurl,\
+  $(or $(shell $(PKG_CONFIG) --libs libcurl 2>/dev/null || curl-config --libs 2>/dev/null),-lcurl)))
+UV_CFLAGS = $(call once,UV_CFLAGS,$(if $(UV_INCDIR),-I$(UV_INCDIR),\
+  $(shell $(PKG_CONFIG) --cflags libuv 2>/dev/null)))
+UV_LIBS = $(call once,UV_LIBS,$(if $(UV_LIBDIR),$(call in_libdir,$(UV_LIBDIR)) -luv,\
+  $(or $(shell $(PKG_CONFIG) --libs libuv 2>/dev/null),-luv)))
+
+# prints which of cc, lua, curl and uv a build would miss; a directory that was
+# named but lacks the header counts as missing it
+in_dir = $(if $(1),$(if $(wildcard $(1)/$(2) $(1)/*/$(2)),,false &&))
+has = echo $(1) | $(CC) $(2) -x c - -x none -o $(BUILD_DIR)/probe $(3) 2>/dev/null
+PROBE = mkdir -p $(BUILD_DIR); $(call has,'int main(void) { return 0; }') || { echo cc; exit; }; \
+  $(call has,'int v[LUA_VERSION_NUM == $(subst .,0,$(LUA_VERSION)) ? 1 : -1];',$(LUA_CFLAGS) \
+    -include lua.h -fsyntax-only) || echo lua; \
+  $(call in_dir,$(CURL_INCDIR),curl/curl.h) $(call has,'int main(void) { return !curl_version(); }',$(CURL_CFLAGS) \
+    -include curl/curl.h,$(CURL_LIBS)) || echo curl; \
+  $(call in_dir,$(UV_INCDIR),uv.h) $(call has,'int main(void) { return !uv_version(); }',$(UV_CFLAGS) \
+    -include uv.h,$(UV_LIBS)) || echo uv; \
+  rm -f $(BUILD_DIR)/probe
+
+# ---- the module -----------------------------------------------------------
+
+BUILD_DIR ?= build/$(LUA_VERSION)
+CORE  = $(BUILD_DIR)/marea/core.so
+OBJS  = $(patsubst csrc/%.c,$(BUILD_DIR)/obj/%.o,$(wildcard csrc/*.c))
+LUA_FILES = $(shell find lua -name '*.lua' 2>/dev/null)
+
+COMPILE = $(CC) -std=c99 -D_GNU_SOURCE -fPIC $(WARN) $(CFLAGS) $(CPPFLAGS) \
+  $(LUA_CFLAGS) $(CURL_CFLAGS) $(UV_CFLAGS)
+
+# Only luaopen_* is exported, so that nothing here is taken for a function of
+# the same name in the host. The module is never unloaded: a name being looked
+# up in a thread of libcurl's outlives the Lua state that asked.
+ifeq ($(shell uname),Darwin)
+LIBFLAG ?= -bundle -undefined dynamic_lookup
+ONLY_OPEN = -Wl,-exported_symbol,_luaopen_*
+else
+LIBFLAG ?= -shared
+ONLY_OPEN = -Wl,--version-script=$(BUILD_DIR)/exports -Wl,-z,nodelete
+endif
+LINK = $(CC) $(LIBFLAG) $(LDFLAGS) $(ONLY_OPEN)
+
+all: $(CORE)  ## build the C module for LUA_VERSION (5.4; 5.3; 5.1 is LuaJIT)
+
+$(CORE): $(OBJS)
+	@mkdir -p $(@D)
+	@echo '{ global: luaopen_*; local: *; };' > $(BUILD_DIR)/exports
+	@echo "  LD  $@"
+	$(Q)$(LINK) -o $@ $(OBJS) $(CURL_LIBS) $(UV_LIBS)
+
+$(BUILD_DIR)/obj/%.o: csrc/%.c $(BUILD_DIR)/flags
+	@echo "  CC  $@"
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
+
+# Looks for what a build needs before the compiler does, and changes when the
+# way to build does.
+$(BUILD_DIR)/flags: FORCE
+	$(call once,MISSING,$(shell $(PROBE)))
+	$(if $(MISSING),$(error $(shell .ci/deps --explain $(LUA_VERSION) $(MISSING))))
+	@mkdir -p $(BUILD_DIR)/obj
+	@echo '$(COMPILE) $(LINK)' | cmp -s - $@ || echo '$(COMPILE) $(LINK)' > $@
+
+-include $(OBJS:.o=.d)
+
+INST_LUADIR ?= $(PREFIX)/share/lua/$(LUA_VERSION)
+INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
+
+install: all  ## install for LUA_VERSION under PREFIX (DESTDIR is honoured)
+	@for f in $(LUA_FILES:lua/%=%); do \
+	  install -d "$(DESTDIR)$(INST_LUADIR)/$$(dirname $$f)" && \
+	  install -m 644 lua/$$f "$(DESTDIR)$(INST_LUADIR)/$$f" || exit 1; done
+	install -d "$(DESTDIR)$(INST_LIBDIR)/marea"
+	install -m 755 $(CORE) "$(DESTDIR)$(INST_LIBDIR)/marea/core.so"
+
+uninstall:  ## undo install
+	rm -rf "$(DESTDIR)$(INST_LUADIR)/marea" "$(DESTDIR)$(INST_LIBDIR)/marea"
+
+# ---- running from the tree --------------------------------------------------
+
+# what is set for one version alone would win over what is set here
+unexport LUA_PATH_5_3 LUA_PATH_5_4 LUA_CPATH_5_3 LUA_CPATH_5_4
+in_tree = LUA_PATH="./lua/?.lua;./lua/?/init.lua;./?.lua;$${LUA_PATH:-;}" \
+  LUA_CPATH="./$(1)/?.so;$${LUA_CPATH:-;}"
+
+define newline
+
+
+endef
+
+# $(call specs,VERSION,BUILD_DIR,WRAPPER,SPECS): adds a line to build/counts.
+# A run that dies, or fails without naming a spec, is one failure.
+define specs
+@echo "Lua $(1):"; : > build/count; \
+$(call in_tree,$(2)) MAREA_COUNTS=build/count $(3) \
+  $(call lua,$(1)) $(BUSTED) -o spec/support/summary.lua $(4) </dev/null; \
+awk -v rc=$$? '{ p += $$1; f += $$2; s += $$3 } \
+  END { if (!f && (rc || !NR)) f = 1; print p + 0, f + 0, s + 0 }' build/count >> build/counts
+endef
+
+define totals
+@awk '{ p += $$1; f += $$2; s += $$3 } \
+  END { print p + 0 " passed, " f + 0 " failed, " s + 0 " skipped"; exit f || !p }' build/counts
+endef
+
+test: deps-test  ## run the specs on each of LUAS (SPEC=file narrows)
+	@for v in $(LUAS); do $(MAKE) all LUA_VERSION=$$v || exit 1; done
+	@: > build/counts
+	$(foreach v,$(LUAS),$(call specs,$v,build/$v,,$(SPEC))$(newline))
+	$(totals)
+
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
+ASAN = MAREA_SANITIZED=1 UBSAN_OPTIONS=print_stacktrace=1 \
+  ASAN_OPTIONS=detect_leaks=1 env LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so)
+
+asan: deps-test  ## run the specs with address, leak and undefined-behaviour checks
+	@$(MAKE) all LUA_VERSION=5.4 BUILD_DIR=build/asan/5.4 LDFLAGS='$(SANITIZE)' \
+	  CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE)'
+	@: > build/counts
+	$(call specs,5.4,build/asan/5.4,$(ASAN),$(SPEC))
+	$(totals)
+
+# too slow under valgrind, or about the bundled server alone
+HEAVY = %_load_spec.lua %_heavy_spec.lua spec/provider_spec.lua
+VALGRIND_SPECS ?= $(filter-out $(HEAVY),$(shell find spec -name '*_spec.lua' | sort))
+VALGRIND = MAREA_SANITIZED=1 valgrind -q --error-exitcode=99 --leak-check=full \
+  --errors-for-leak-kinds=definite --show-leak-kinds=definite
+
+valgrind: deps-test  ## run VALGRIND_SPECS (all but the heavy ones) under valgrind
+	@$(MAKE) all LUA_VERSION=5.4 BUILD_DIR=build/valgrind/5.4 CFLAGS='-O1 -g'
+	@: > build/counts
+	$(call specs,5.4,build/valgrind/5.4,$(VALGRIND),$(or $(SPEC),$(VALGRIND_SPECS)))
+	$(totals)
+
+demo: deps-demo  ## run the demo, offline, against the bundled provider
+	@$(MAKE) all LUA_VERSION=5.4
+	@$(call in_tree,build/5.4) $(call lua,5.4) examples/demo.lua
+
+BENCHES = $(patsubst spec/bench/%.c,build/bench/%,$(wildcard spec/bench/*.c))
+
+bench: deps-bench $(BENCHES)  ## compare with bare libcurl (BENCH_ARGS=--quick)
+	@for v in 5.4 5.1; do $(MAKE) all LUA_VERSION=$$v || exit 1; done
+	@$(call in_tree,build/5.4) $(call lua,5.4) spec/bench/run.lua $(BENCH_ARGS)
+
+build/bench/floor: BENCH_LIBS = $(CURL_LIBS) $(UV_LIBS)
+build/bench/%: spec/bench/%.c | deps-bench
+	@mkdir -p $(@D)
+	@echo "  CC  $@"
+	$(Q)$(CC) -std=c99 -D_GNU_SOURCE -O2 $(WARN) $(CURL_CFLAGS) $(UV_CFLAGS) -o $@ $< $(BENCH_LIBS)
+
+# ---- checks ------------------------------------------------------------------
+
+# the parsers, which need neither Lua nor libcurl
+PURE_C = $(wildcard $(patsubst %,csrc/%.c,buf json shape sse))
+FUZZERS = $(patsubst spec/fuzz/%.c,build/fuzz/%,$(wildcard spec/fuzz/*_fuzz.c))
+FUZZ_SECONDS ?= 20
+
+fuzz-smoke: deps-fuzz $(FUZZERS)  ## fuzz each parser for FUZZ_SECONDS
+	@for f in $(FUZZERS); do mkdir -p $$f.corpus && echo "$$f" && \
+	  $$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 \
+	    -artifact_prefix=$$f- $$f.corpus || exit 1; done
+
+build/fuzz/%: spec/fuzz/%.c $(PURE_C) $(wildcard csrc/*.h) | deps-fuzz
+	@mkdir -p $(@D)
+	@echo "  CC  $@"
+	$(Q)clang -std=c99 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \
+	  -fno-sanitize-recover=undefined -Icsrc -o $@ $< $(PURE_C)
+
+# LuaJIT and Lua 5.1 differ in their headers, so both are tried
+LINT_LUAS = lua5.4 lua5.3 luajit lua5.1
+LINT_CC = $(CC) -std=c99 -D_GNU_SOURCE -O2 -fPIC $(WARN) -Werror $(CURL_CFLAGS) \
+  $(UV_CFLAGS) -Icsrc -c -o /dev/null
+
+lint: deps-test  ## luacheck, Lua 5.1 syntax, cppcheck, warnings as errors
+	luacheck -q --no-color $(wildcard lua spec examples)
+	$(if $(LUA_FILES),luac5.1 -p $(LUA_FILES))
+	cppcheck -q --std=c99 --enable=warning,performance,portability --inline-suppr \
+	  --suppress=missingIncludeSystem --error-exitcode=1 csrc
+	@for l in $(LINT_LUAS); do for c in csrc/*.c; do \
+	  $(LINT_CC) $$($(PKG_CONFIG) --cflags $$l) $$c || { echo "$$c, $$l" >&2; exit 1; }; \
+	done; done
+	@for c in $(wildcard spec/bench/*.c spec/fuzz/*.c); do $(LINT_CC) $$c || exit 1; done
+
+# ---- what must be installed --------------------------------------------------
+
+deps:  ## install all that building, testing and the demo need (Debian, Ubuntu)
+	@.ci/deps build demo bench test
+
+deps-demo deps-bench deps-test: deps-%: FORCE
+	@LUA=$(call lua,5.4) .ci/deps build demo $*
+
+deps-fuzz:
+	@.ci/deps build fuzz
+
+clean:  ## remove what was built
+	rm -rf build
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1|\2/p' Makefile | \
+	  awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+
+MAKEFLAGS += --no-print-directory
+.SECONDARY:
+.PHONY: all install uninstall test asan valgrind demo bench fuzz-smoke lint \
+  deps deps-fuzz clean help FORCE

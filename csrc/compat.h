@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** What differs between Lua 5.1 (LuaJIT), 5.3, 5.4 and later, and nothing else.
+** The rest of the binding is written once, against these names.
+*/
+#ifndef MAREA_COMPAT_H
+#define MAREA_COMPAT_H
+
+#include <stdint.h>
+
+#include <lua.h>
+#include <lauxlib.h>
+
+#if LUA_VERSION_NUM < 502
+#define lua_rawlen(L, i)             lua_objlen((L), (i))
+#define compat_setfuncs(L, list)     luaL_register((L), NULL, (list))
+#define lua_setuservalue(L, i)       lua_setfenv((L), (i))
+#else
+#define compat_setfuncs(L, list)     luaL_setfuncs((L), (list), 0)
+#endif
+
+/* Memory that lives as long as its slot: a userdata with nothing attached. */
+#if LUA_VERSION_NUM < 504
+#define compat_scratch(L, size)      lua_newuserdata((L), (size))
+#else
+#define compat_scratch(L, size)      lua_newuserdatauv((L), (size), 0)
+#endif
+
+/* Whether numbers come in two kinds; where not, every number is a double. */
+#if LUA_VERSION_NUM >= 503
+#define COMPAT_INTEGERS  1
+#else
+#define COMPAT_INTEGERS  0
+#define lua_isinteger(L, i)          ((void)(L), (void)(i), 0)
+#endif
+
+#define COMPAT_TCDATA    10   /* lua_type of LuaJIT's ffi values */
+
+/* The registry's entry for an address, pushed. */
+static inline void compat_getentry (lua_State *L, const void *key) {
+#if LUA_VERSION_NUM < 502
+  lua_pushlightuserdata(L, (void *)(uintptr_t)key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+#else
+  lua_rawgetp(L, LUA_REGISTRYINDEX, key);
+#endif
+}
+
+
+/* Pops a value into the registry's entry for an address. */
+static inline void compat_setentry (lua_State *L, const void *key) {
+#if LUA_VERSION_NUM < 502
+  lua_pushlightuserdata(L, (void *)(uintptr_t)key);
+  lua_insert(L, -2);
+  lua_rawset(L, LUA_REGISTRYINDEX);
+#else
+  lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+#endif
+}
+
+#endif

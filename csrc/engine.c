@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine.h"
+
+/* A socket libcurl wants watched. */
+struct watch {
+  curl_socket_t fd;
+  int wanted, told;          /* what libcurl wants; what the driver knows */
+  int queued;                /* is it in the queue of the changed? */
+  int gone;                  /* libcurl has let go of it */
+  struct watch *next, *prev; /* among all */
+  struct watch *next_changed;
+};
+
+
+static void link_watch (struct engine *e, struct watch *w) {
+  w->next = e->watches;
+  if (w->next) w->next->prev = w;
+  e->watches = w;
+  e->nwatches++;
+}
+
+
+static void free_watch (struct engine *e, struct watch *w) {
+  if (w->next) w->next->prev = w->prev;
+  if (w->prev) w->prev->next = w->next;
+  else e->watches = w->next;
+  e->nwatches--;
+  free(w);
+}
+
+
+static void queue_change (struct engine *e, struct watch *w) {
+  if (w->queued) return;
+  w->queued = 1;
+  w->next_changed = NULL;
+  *e->changed_tail = w;
+  e->changed_tail = &w->next_changed;
+}
+
+
+/* libcurl's callback. Changes are only queued: the driver takes them once
+** libcurl has returned. */
+static int on_socket (CURL *easy, curl_socket_t fd, int what, void *engine,
+                      void *watch) {
+  struct engine *e = engine;
+  struct watch *w = watch;
+  (void)easy;
+  if (w == NULL) {
+    if (what == CURL_POLL_REMOVE) return 0;
+    w = calloc(1, sizeof *w);
+    if (w == NULL) return -1;
+    w->fd = fd;
+    link_watch(e, w);
+    curl_multi_assign(e->multi, fd, w);
+  }
+  w->wanted = what == CURL_POLL_REMOVE ? 0 : what & (WANT_READ | WANT_WRITE);
+  if (what == CURL_POLL_REMOVE) {
+    w->gone = 1;
+    curl_multi_assign(e->multi, fd, NULL);
+  }
+  queue_change(e, w);
+  return 0;
+}
+
+
+int engine_next_want (struct engine *e, struct want *want) {
+  struct watch *w;
+  while ((w = e->changed) != NULL) {
+    int news = w->wanted != w->told;
+    e->changed = w->next_changed;
+    if (e->changed == NULL) e->changed_tail = &e->changed;
+    w->queued = 0;
+    want->fd = w->fd;
+    want->events = w->told = w->wanted;
+    if (w->gone) free_watch(e, w);
+    if (news) return 1;
+  }
+  return 0;
+}
+
+
+static int on_timer (CURLM *multi, long ms, void *engine) {
+  struct engine *e = engine;
+  (void)multi;
+  if (ms < 0) timer_stop(&e->timers, &e->curl_timer);
+  else if (!timer_start(&e->timers, &e->curl_timer, clock_now() + ms * 1000))
+    return -1;
+  return 0;
+}
+
+
+/* The one place where libcurl says which handles have finished. */
+static void drain (struct engine *e) {
+  CURLMsg *msg;
+  int left;
+  while ((msg = curl_multi_info_read(e->multi, &left)) != NULL) {
+    char *private = NULL;
+    CURLcode result = msg->data.result;   /* the message dies below */
+    if (msg->msg != CURLMSG_DONE) continue;
+    curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &private);
+    if (private) {
+      struct job *j = (struct job *)(void *)private;
+      engine_detach(e, j);
+      j->finished(j, result);
+    }
+  }
+}
+
+
+static void act (struct engine *e, curl_socket_t fd, int events) {
+  int running;
+  if (e->multi == NULL) return;
+  curl_multi_socket_action(e->multi, fd, events, &running);
+  drain(e);
+}
+
+
+static void on_curl_timer (struct timer *t, usec now) {
+  struct engine *e = (struct engine *)(void *)
+      ((char *)t - offsetof(struct engine, curl_timer));
+  (void)now;
+  act(e, CURL_SOCKET_TIMEOUT, 0);
+}
+
+
+/* Events 0 says that something is wrong with the socket: libcurl looks for
+** itself. To be told of an error it would drop what was received before. */
+void engine_socket (struct engine *e, curl_socket_t fd, int events) {
+  int mask = 0;
+  if (events & WANT_READ) mask |= CURL_CSELECT_IN;
+  if (events & WANT_WRITE) mask |= CURL_CSELECT_OUT;
+  act(e, fd, mask);
+}
+
+
+void engine_expire (struct engine *e) {
+  timers_fire(&e->timers, clock_now());
+}
+
+
+usec engine_due (const struct engine *e) {
+  return e->ready.next != &e->ready ? 0 : timers_due(&e->timers);
+}
+
+
+static int set_up (struct engine *e) {
+  e->multi = curl_multi_init();
+  return e->multi != NULL &&
+    !curl_multi_setopt(e->multi, CURLMOPT_SOCKETFUNCTION, on_socket) &&
+    !curl_multi_setopt(e->multi, CURLMOPT_SOCKETDATA, e) &&
+    !curl_multi_setopt(e->multi, CURLMOPT_TIMERFUNCTION, on_timer) &&
+    !curl_multi_setopt(e->multi, CURLMOPT_TIMERDATA, e);
+}
+
+
+struct engine *engine_new (void) {
+  struct engine *e = calloc(1, sizeof *e);
+  if (e == NULL) return NULL;
+  e->refs = 1;
+  e->changed_tail = &e->changed;
+  e->ready.next = e->ready.prev = &e->ready;
+  e->jobs.next = e->jobs.prev = &e->jobs;
+  e->curl_timer.fire = on_curl_timer;
+  if (set_up(e)) return e;
+  engine_close(e);
+  engine_release(e);
+  return NULL;
+}
+
+
+void engine_close (struct engine *e) {
+  CURLM *multi = e->multi;
+  if (multi == NULL) return;
+  while (e->jobs.next != &e->jobs) {
+    struct job *j = e->jobs.next;
+    engine_detach(e, j);
+    j->abandon(j);
+  }
+  while (e->nspare > 0) curl_easy_cleanup(e->spare[--e->nspare]);
+  curl_multi_cleanup(multi);   /* still calls on_socket */
+  e->multi = NULL;
+  timer_stop(&e->timers, &e->curl_timer);
+}
+
+
+void engine_retain (struct engine *e) {
+  e->refs++;
+}
+
+
+void engine_release (struct engine *e) {
+  if (--e->refs > 0) return;
+  while (e->watches) free_watch(e, e->watches);
+  timers_free(&e->timers);
+  free(e);
+}
+
+
+void engine_name_waker (struct engine *e, struct waker *w) {
+  w->id = ++e->last_id;
+}
+
+
+void engine_wake (struct engine *e, struct waker *w) {
+  if (w->next != NULL) return;
+  w->prev = e->ready.prev;
+  w->next = &e->ready;
+  w->prev->next = w->next->prev = w;
+}
+
+
+void engine_unwake (struct waker *w) {
+  if (w->next == NULL) return;
+  w->prev->next = w->next;
+  w->next->prev = w->prev;
+  w->next = w->prev = NULL;
+}
+
+
+int64_t engine_next_ready (struct engine *e) {
+  struct waker *w = e->ready.next;
+  if (w == &e->ready) return 0;
+  engine_unwake(w);
+  return w->id;
+}
+
+
+CURL *engine_take_easy (struct engine *e) {
+  return e->nspare > 0 ? e->spare[--e->nspare] : curl_easy_init();
+}
+
+
+void engine_give_easy (struct engine *e, CURL *easy) {
+  if (e->multi == NULL || e->nspare == SPARE_HANDLES) {
+    curl_easy_cleanup(easy);
+    return;
+  }
+  curl_easy_reset(easy);
+  e->spare[e->nspare++] = easy;
+}
+
+
+CURLMcode engine_start (struct engine *e, struct job *j) {
+  CURLMcode code;
+  curl_easy_setopt(j->easy, CURLOPT_PRIVATE, (char *)j);
+  code = curl_multi_add_handle(e->multi, j->easy);
+  if (code != CURLM_OK) return code;
+  j->prev = e->jobs.prev;
+  j->next = &e->jobs;
+  j->prev->next = j->next->prev = j;
+  e->njobs++;
+  return CURLM_OK;
+}
+
+
+void engine_detach (struct engine *e, struct job *j) {
+  if (j->next == NULL) return;
+  curl_multi_remove_handle(e->multi, j->easy);
+  j->prev->next = j->next;
+  j->next->prev = j->prev;
+  j->next = j->prev = NULL;
+  e->njobs--;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* What libcurl's multi interface needs from a loop, and nothing of any loop:
+** which sockets to watch, when to call again, which jobs have finished. A
+** driver (uvdriver.c, or one written in Lua) does the watching:
+**
+**   engine_next_want   until it returns 0: sockets whose watching changes
+**   engine_due         the moment of the next call of engine_expire
+**   engine_socket      this socket can be read or written
+**   engine_next_ready  until it returns 0: who has something to say
+**
+** No Lua here, and nothing that can jump. */
+#ifndef MAREA_ENGINE_H
+#define MAREA_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <curl/curl.h>
+
+#include "timers.h"
+
+enum { WANT_READ = 1, WANT_WRITE = 2 };
+
+struct want {
+  curl_socket_t fd;
+  int events;              /* 0: watch it no more */
+};
+
+/* Something that wakes those who wait for it, known to them by its id. */
+struct waker {
+  int64_t id;
+  struct waker *next, *prev;      /* in the queue of the ready; else NULL */
+};
+
+/* One easy handle at work. Belongs to whoever embeds it. */
+struct job {
+  CURL *easy;                     /* borrowed with engine_take_easy */
+  struct job *next, *prev;        /* in the engine's list; else NULL */
+  void (*finished) (struct job *j, CURLcode result);  /* already detached */
+  void (*abandon) (struct job *j);   /* the engine closes: let go of it */
+};
+
+struct watch;
+
+#define SPARE_HANDLES  16
+
+struct engine {
+  CURLM *multi;                   /* NULL once closed */
+  struct timers timers;
+  struct timer curl_timer;        /* when libcurl wants to be called */
+  struct waker ready;             /* ring of those with something to say */
+  struct job jobs;                /* ring of those at work */
+  struct watch *watches;          /* all, owned */
+  struct watch *changed;          /* queue of those the driver must hear of */
+  struct watch **changed_tail;
+  CURL *spare[SPARE_HANDLES];     /* handles to use again, owned */
+  int nspare;
+  int64_t last_id;
+  int refs;                       /* the creator's and each job's */
+  int njobs, nwatches;
+};
+
+struct engine *engine_new (void);            /* NULL: no memory */
+void engine_close (struct engine *e);        /* ends all; harmless twice */
+void engine_retain (struct engine *e);
+void engine_release (struct engine *e);      /* frees with the last one */
+
+int engine_next_want (struct engine *e, struct want *w);
+usec engine_due (const struct engine *e);
+void engine_socket (struct engine *e, curl_socket_t fd, int events);
+void engine_expire (struct engine *e);
+int64_t engine_next_ready (struct engine *e);
+
+void engine_name_waker (struct engine *e, struct waker *w);
+void engine_wake (struct engine *e, struct waker *w);
+void engine_unwake (struct waker *w);
+
+CURL *engine_take_easy (struct engine *e);   /* NULL: no memory */
+void engine_give_easy (struct engine *e, CURL *easy);
+CURLMcode engine_start (struct engine *e, struct job *j);
+void engine_detach (struct engine *e, struct job *j);   /* harmless twice */
+
+#endif

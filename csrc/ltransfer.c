@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "json.h"
+#include "lcore.h"
+#include "ljson.h"
+#include "transfer.h"
+
+#define MAX_SECONDS  1e9
+
+
+static struct transfer *check (lua_State *L) {
+  return luaL_checkudata(L, 1, TRANSFER_TYPE);
+}
+
+
+/* ---- making one -------------------------------------------------------- */
+
+/* The strings stay alive: the options are the transfer's uservalue. */
+static const char *text_option (lua_State *L, const char *name, size_t *n) {
+  const char *s;
+  lua_getfield(L, 2, name);
+  s = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, n) : NULL;
+  lua_pop(L, 1);
+  return s;
+}
+
+
+static int flag_option (lua_State *L, const char *name) {
+  int on;
+  lua_getfield(L, 2, name);
+  on = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return on;
+}
+
+
+static double number_option (lua_State *L, const char *name) {
+  double x;
+  lua_getfield(L, 2, name);
+  x = lua_tonumber(L, -1);
+  lua_pop(L, 1);
+  return x > 0 ? x : 0;
+}
+
+
+static usec clock_option (lua_State *L, const char *name) {
+  double s = number_option(L, name);
+  return s > 0 ? (usec)((s < MAX_SECONDS ? s : MAX_SECONDS) * 1e6) + 1 : 0;
+}
+
+
+static void read_headers (lua_State *L, struct transfer *t) {
+  int i;
+  lua_getfield(L, 2, "headers");
+  luaL_checktype(L, -1, LUA_TTABLE);
+  for (i = 1; ; i++) {
+    struct curl_slist *list;
+    lua_rawgeti(L, -1, i);
+    if (lua_isnil(L, -1)) break;
+    list = curl_slist_append(t->headers, luaL_checkstring(L, -1));
+    if (list == NULL) luaL_error(L, "not enough memory");
+    t->headers = list;
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 2);
+}
+
+
+static void read_options (lua_State *L, struct transfer_options *o) {
+  memset(o, 0, sizeof *o);
+  o->method = text_option(L, "method", NULL);
+  o->url = text_option(L, "url", NULL);
+  luaL_argcheck(L, o->method && o->url, 2, "method and url expected");
+  o->body = text_option(L, "body", &o->body_len);
+  o->proxy = text_option(L, "proxy", NULL);
+  o->ca_file = text_option(L, "ca_file", NULL);
+  o->user_agent = text_option(L, "user_agent", NULL);
+  o->insecure = flag_option(L, "insecure");
+  o->http1 = flag_option(L, "http1");
+  o->identity = flag_option(L, "identity");
+  o->max_body = (size_t)number_option(L, "max_body");
+  o->max_event = (size_t)number_option(L, "max_event");
+  o->connect = clock_option(L, "connect");
+  o->first_byte = clock_option(L, "first_byte");
+  o->idle = clock_option(L, "idle");
+  o->event = clock_option(L, "event");
+  o->total = clock_option(L, "total");
+}
+
+
+int ltransfer_new (lua_State *L) {
+  struct engine *e = lengine_check(L, 1);
+  struct transfer_options o;
+  struct transfer *t;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  t = lua_newuserdata(L, sizeof *t);
+  memset(t, 0, sizeof *t);
+  luaL_getmetatable(L, TRANSFER_TYPE);
+  lua_setmetatable(L, -2);
+  lua_pushvalue(L, 2);
+  lua_setuservalue(L, -2);
+  read_options(L, &o);
+  read_headers(L, t);
+  o.headers = t->headers;
+  transfer_start(t, e, &o);
+  lua_pushinteger(L, (lua_Integer)t->waker.id);
+  return 2;
+}
+
+
+/* ---- its state --------------------------------------------------------- */
+
+static int t_read_as (lua_State *L) {
+  static const char *const names[] = { "held", "whole", "events", "bytes",
+                                       NULL };
+  static const enum body_mode modes[] = { BODY_HELD, BODY_WHOLE, BODY_EVENTS,
+                                          BODY_BYTES };
+  transfer_read_as(check(L), modes[luaL_checkoption(L, 2, NULL, names)]);
+  return 0;
+}
+
+
+static int t_wait (lua_State *L) {
+  lua_pushboolean(L, transfer_wait(check(L)));
+  return 1;
+}
+
+
+static int t_done (lua_State *L) {
+  lua_pushboolean(L, check(L)->done);
+  return 1;
+}
+
+
+static int t_status (lua_State *L) {
+  long status = transfer_status(check(L));
+  if (status == 0) return 0;
+  lua_pushinteger(L, status);
+  return 1;
+}
+
+
+static int t_head (lua_State *L) {
+  struct transfer *t = check(L);
+  lua_pushlstring(L, buf_data(&t->head), buf_len(&t->head));
+  return 1;
+}
+
+
+static int t_failure (lua_State *L) {
+  struct transfer *t = check(L);
+  if (t->kind == NULL) return 0;
+  lua_pushstring(L, t->kind);
+  lua_pushstring(L, t->message);
+  lua_pushstring(L, t->phase);   /* nil if NULL */
+  return 3;
+}
+
+
+static int t_received (lua_State *L) {
+  lua_pushnumber(L, (lua_Number)check(L)->received);
+  return 1;
+}
+
+
+static int t_close (lua_State *L) {
+  transfer_close(check(L));
+  return 0;
+}
+
+
+/* ---- the body ---------------------------------------------------------- */
+
+/* what is there, taken out; nil if nothing is */
+static int t_bytes (lua_State *L) {
+  struct transfer *t = check(L);
+  struct buf *b = &t->in.in;
+  if (buf_len(b) == 0) return 0;
+  lua_pushlstring(L, buf_data(b), buf_len(b));
+  buf_drop(b, buf_len(b));
+  return 1;
+}
+
+
+/* what is there, left there; at most n bytes */
+static int t_peek (lua_State *L) {
+  struct transfer *t = check(L);
+  size_t n = (size_t)luaL_checkinteger(L, 2);
+  if (n > buf_len(&t->in.in)) n = buf_len(&t->in.in);
+  lua_pushlstring(L, n ? buf_data(&t->in.in) : "", n);
+  return 1;
+}
+
+
+/* Decodes escapes at the end of `run`, which holds the text from then on. */
+static int unescape (struct transfer *t, const char *raw, size_t n,
+                     char **text, size_t *len) {
+  ptrdiff_t m;
+  if (buf_append(&t->run, raw, n) != BUF_OK) return 0;
+  *text = t->run.bytes + t->run.tail - n;
+  m = json_plain(raw, n) == n ? (ptrdiff_t)n : json_unescape(raw, n, *text);
+  t->run.tail -= n;
+  if (m < 0) return 0;
+  *len = (size_t)m;
+  t->run.tail += *len;
+  return 1;
+}
+
+
+static int take_text (lua_State *L, struct transfer *t,
+                      const struct sse_event *ev) {
+  const char *raw;
+  char *text;
+  size_t n;
+  if (!shape_fits(&t->shape, ev->data, ev->data_len, &raw, &n)) return 0;
+  if (n == 0 || !unescape(t, raw, n, &text, &n)) return 0;
+  lua_pushlstring(L, text, n);
+  return 1;
+}
+
+
+/* exactly these bytes; spaces and tabs may follow them */
+static int is_done (const struct sse_event *ev) {
+  size_t n = ev->data_len;
+  while (n > 0 && (ev->data[n - 1] == ' ' || ev->data[n - 1] == '\t')) n--;
+  return n == 6 && memcmp(ev->data, "[DONE]", 6) == 0;
+}
+
+
+static void push_type (lua_State *L, const struct sse_event *ev) {
+  if (ev->type_len == 0) lua_pushnil(L);
+  else lua_pushlstring(L, ev->type, ev->type_len);
+}
+
+
+/* false, value, type; or false, nil, type, message */
+static int push_event (lua_State *L, const struct sse_event *ev) {
+  lua_settop(L, 1);
+  lua_pushboolean(L, 0);
+  if (ljson_decode(L, ev->data, ev->data_len)) {
+    push_type(L, ev);
+    return 3;
+  }
+  push_type(L, ev);
+  lua_insert(L, -2);
+  return 4;
+}
+
+
+/* The next event of a stream of JSON:
+**   text                       it has the learnt shape, and this text
+**   true                       it is [DONE]
+**   false, value, type         any other; type is nil where it says none
+**   false, nil, type, message  it is not JSON
+**   nil                        none is there now */
+static int t_pull (lua_State *L) {
+  struct transfer *t = check(L);
+  struct sse_event ev;
+  if (!transfer_next(t, &ev)) return 0;
+  if (take_text(L, t, &ev)) return 1;
+  if (!is_done(&ev)) return push_event(L, &ev);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+
+/* As t_pull, for what is left at the end of a stream without a blank line. */
+static int t_rest (lua_State *L) {
+  struct transfer *t = check(L);
+  struct sse_event ev;
+  if (sse_finish(&t->in, &ev) != SSE_EVENT) return 0;
+  if (!is_done(&ev)) return push_event(L, &ev);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+
+/* key, text: the event pulled last holds `text` as the value of `key` */
+static int t_learn (lua_State *L) {
+  struct transfer *t = check(L);
+  size_t n;
+  const char *key = luaL_checkstring(L, 2);
+  const char *text = luaL_checklstring(L, 3, &n);
+  struct sse_event ev;
+  lua_pushboolean(L, sse_given(&t->in, &ev) &&
+      shape_learn(&t->shape, ev.data, ev.data_len, key, text, n));
+  return 1;
+}
+
+
+static int t_forget (lua_State *L) {
+  shape_free(&check(L)->shape);
+  return 0;
+}
+
+
+/* the text taken by shape since the last call; nil if none */
+static int t_collect (lua_State *L) {
+  struct transfer *t = check(L);
+  if (buf_len(&t->run) == 0) return 0;
+  lua_pushlstring(L, buf_data(&t->run), buf_len(&t->run));
+  buf_clear(&t->run);
+  return 1;
+}
+
+
+static const luaL_Reg methods[] = {
+  { "bytes",    t_bytes },
+  { "close",    t_close },
+  { "collect",  t_collect },
+  { "done",     t_done },
+  { "failure",  t_failure },
+  { "forget",   t_forget },
+  { "head",     t_head },
+  { "learn",    t_learn },
+  { "peek",     t_peek },
+  { "pull",     t_pull },
+  { "read_as",  t_read_as },
+  { "received", t_received },
+  { "rest",     t_rest },
+  { "status",   t_status },
+  { "wait",     t_wait },
+  { NULL, NULL }
+};
+
+
+void ltransfer_define (lua_State *L) {
+  lcore_type(L, TRANSFER_TYPE, methods, t_close);
+}

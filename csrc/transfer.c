@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: MIT */
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+
+#include "transfer.h"
+
+#define HIGH_WATER     (64 * 1024)   /* bytes waiting to be read: pause */
+#define LOW_WATER      (16 * 1024)   /* and fetch again below this */
+#define MAX_HEAD       (300 * 1024)  /* libcurl's own limit, since 8.0 */
+#define MAX_HEAD_LINES 5000
+#define SMALL_BODY     (64 * 1024)   /* sent at once; not worth a clock */
+
+#define from_member(p, m) \
+  ((struct transfer *)(void *)((char *)(p) - offsetof(struct transfer, m)))
+
+#define unread(t)  buf_len(&(t)->in.in)
+
+
+static int fail (struct transfer *t, const char *kind, const char *message) {
+  if (t->kind != NULL) return 0;
+  t->kind = kind;
+  if (message) snprintf(t->message, sizeof t->message, "%s", message);
+  return 0;
+}
+
+
+static int has_news (struct transfer *t) {
+  if (t->done) return 1;
+  switch (t->mode) {
+    case BODY_WHOLE: return 0;
+    case BODY_EVENTS: return sse_ready(&t->in) != SSE_MORE;
+    default: return unread(t) > 0;
+  }
+}
+
+
+static void tell (struct transfer *t) {
+  if (!t->waiting || !has_news(t)) return;
+  t->waiting = 0;
+  engine_wake(t->engine, &t->waker);
+}
+
+
+/* ---- clocks ------------------------------------------------------------ */
+
+static usec later (usec a, usec b) {
+  return a > b ? a : b;
+}
+
+
+static void consider (usec *due, const char **phase, usec from, usec length,
+                      const char *name) {
+  if (length == 0 || from + length >= *due) return;
+  *due = from + length;
+  *phase = name;
+}
+
+
+/* The moment at which the transfer has taken too long, and in what. While
+** nobody waits, only the total counts. */
+static usec deadline (const struct transfer *t, const char **phase) {
+  usec due = t->due;
+  usec since = t->waiting_since;
+  *phase = "total";
+  if (!t->waiting || !t->connected) return due;
+  if (!t->uploaded)
+    consider(&due, phase, later(t->active, since), t->idle, "idle");
+  else if (!t->first)
+    consider(&due, phase, later(t->uploaded, since), t->first_byte,
+             "first_byte");
+  else {
+    consider(&due, phase, later(t->active, since), t->idle, "idle");
+    consider(&due, phase, t->said, t->event, "event");
+  }
+  return due;
+}
+
+
+/* The timer may ring early, never late: bytes that move the deadline away do
+** not touch it. */
+static void set_clock (struct transfer *t) {
+  const char *phase;
+  usec due = deadline(t, &phase);
+  if (due == NEVER || t->done) return;
+  if (t->clock.place && t->clock.due <= due) return;
+  if (!timer_start(&t->engine->timers, &t->clock, due))
+    fail(t, "connection", "out of memory");
+}
+
+
+static void end (struct transfer *t) {
+  t->done = 1;
+  timer_stop(&t->engine->timers, &t->clock);
+  tell(t);
+}
+
+
+static void on_clock (struct timer *timer, usec now) {
+  struct transfer *t = from_member(timer, clock);
+  const char *phase;
+  if (deadline(t, &phase) > now) {
+    set_clock(t);
+    return;
+  }
+  t->phase = phase;
+  fail(t, "timeout", NULL);
+  engine_detach(t->engine, &t->job);
+  end(t);
+}
+
+
+/* ---- libcurl's callbacks ----------------------------------------------- */
+
+/* Called when the connection stands and the request is about to go out. */
+static int on_connected (void *arg, char *ip, char *local, int port,
+                         int local_port) {
+  struct transfer *t = arg;
+  (void)ip; (void)local; (void)port; (void)local_port;
+  t->connected = t->active = clock_now();
+  if (t->body_len <= SMALL_BODY) t->uploaded = t->connected;
+  set_clock(t);
+  return CURL_PREREQFUNC_OK;
+}
+
+
+static size_t on_upload (char *to, size_t size, size_t n, void *arg) {
+  struct transfer *t = arg;
+  size_t left = t->body_len - t->body_sent;
+  n *= size;
+  if (n > left) n = left;
+  memcpy(to, t->body + t->body_sent, n);
+  t->body_sent += n;
+  t->active = clock_now();
+  if (t->body_sent == t->body_len) {
+    t->uploaded = t->active;
+    set_clock(t);
+  }
+  return n;
+}
+
+
+static int on_rewind (void *arg, curl_off_t to, int origin) {
+  struct transfer *t = arg;
+  if (origin != SEEK_SET) return CURL_SEEKFUNC_FAIL;
+  t->body_sent = (size_t)to;
+  t->uploaded = 0;
+  return CURL_SEEKFUNC_OK;
+}
+
+
+/* Only the last head counts: those of interim answers, and trailers, go. */
+static size_t on_head (char *line, size_t size, size_t n, void *arg) {
+  struct transfer *t = arg;
+  n *= size;
+  if (n >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+    buf_clear(&t->head);
+    t->head_done = 0;
+    t->lines = 0;
+  }
+  else if (t->head_done) return n;
+  if (++t->lines > MAX_HEAD_LINES || buf_append(&t->head, line, n) != BUF_OK)
+    return (size_t)fail(t, "too_large", "the answer's headers are too large");
+  if (n <= 2 && (line[0] == '\r' || line[0] == '\n'))
+    t->head_done = transfer_status(t) >= 200;
+  return n;
+}
+
+
+static int store (struct transfer *t, const char *bytes, size_t n) {
+  if (t->mode == BODY_EVENTS) {
+    if (sse_feed(&t->in, bytes, n) != SSE_ERROR) return 1;
+    return fail(t, "too_large", "an event is too large");
+  }
+  if (t->max_body && n > t->max_body - unread(t))
+    return fail(t, "too_large", "the answer's body is too large");
+  if (buf_append(&t->in.in, bytes, n) != BUF_OK)
+    return fail(t, "too_large", "out of memory");
+  return 1;
+}
+
+
+static size_t on_body (char *bytes, size_t size, size_t n, void *arg) {
+  struct transfer *t = arg;
+  n *= size;
+  if (t->mode != BODY_WHOLE && unread(t) >= HIGH_WATER && has_news(t)) {
+    t->paused = 1;
+    return CURL_WRITEFUNC_PAUSE;
+  }
+  t->active = clock_now();
+  if (!t->first) {
+    t->first = t->said = t->active;
+    t->uploaded = t->active;
+    set_clock(t);
+  }
+  t->received += (int64_t)n;
+  if (!store(t, bytes, n)) return 0;
+  tell(t);
+  return n;
+}
+
+
+/* ---- how it ended ------------------------------------------------------ */
+
+static const struct failure {
+  CURLcode code;
+  const char *kind;
+} failures[] = {
+  { CURLE_COULDNT_RESOLVE_PROXY, "connection" },
+  { CURLE_COULDNT_RESOLVE_HOST, "connection" },
+  { CURLE_COULDNT_CONNECT, "connection" },
+  { CURLE_GOT_NOTHING, "connection" },
+  { CURLE_SEND_FAIL_REWIND, "connection" },
+  { CURLE_PROXY, "connection" },
+  { CURLE_SSL_CONNECT_ERROR, "tls" },
+  { CURLE_PEER_FAILED_VERIFICATION, "tls" },
+  { CURLE_SSL_ENGINE_NOTFOUND, "tls" },
+  { CURLE_SSL_ENGINE_SETFAILED, "tls" },
+  { CURLE_SSL_CERTPROBLEM, "tls" },
+  { CURLE_SSL_CIPHER, "tls" },
+  { CURLE_USE_SSL_FAILED, "tls" },
+  { CURLE_SSL_CACERT_BADFILE, "tls" },
+  { CURLE_SSL_SHUTDOWN_FAILED, "tls" },
+  { CURLE_SSL_CRL_BADFILE, "tls" },
+  { CURLE_SSL_ISSUER_ERROR, "tls" },
+  { CURLE_SSL_PINNEDPUBKEYNOTMATCH, "tls" },
+  { CURLE_SSL_INVALIDCERTSTATUS, "tls" },
+  { CURLE_UNSUPPORTED_PROTOCOL, "protocol" },
+  { CURLE_URL_MALFORMAT, "protocol" },
+  { CURLE_WEIRD_SERVER_REPLY, "protocol" },
+  { CURLE_BAD_CONTENT_ENCODING, "decode" },
+  { CURLE_PARTIAL_FILE, "truncated" },
+  { CURLE_OUT_OF_MEMORY, "too_large" }
+};
+
+
+/* The rest say that bytes stopped coming or were nonsense. What they mean
+** depends on how far the answer had come. */
+static const char *broken_kind (const struct transfer *t) {
+  if (strstr(t->message, "chunk") != NULL) return "protocol";
+  return t->received > 0 || t->head.tail > 0 ? "truncated" : "connection";
+}
+
+
+static void explain (struct transfer *t, CURLcode code) {
+  size_t i;
+  if (t->message[0] == '\0')
+    snprintf(t->message, sizeof t->message, "%s", curl_easy_strerror(code));
+  if (code == CURLE_OPERATION_TIMEDOUT) {
+    t->phase = "connect";
+    fail(t, "timeout", NULL);
+  }
+  for (i = 0; i < sizeof failures / sizeof failures[0]; i++)
+    if (failures[i].code == code) fail(t, failures[i].kind, NULL);
+  fail(t, broken_kind(t), NULL);
+}
+
+
+static void on_finished (struct job *j, CURLcode code) {
+  struct transfer *t = from_member(j, job);
+  if (t->kind == NULL) {
+    if (code != CURLE_OK) explain(t, code);
+    else if (!t->head_done)   /* libcurl calls this a success */
+      fail(t, "truncated", "the answer stopped inside its headers");
+  }
+  end(t);
+}
+
+
+static void on_abandon (struct job *j) {
+  struct transfer *t = from_member(j, job);
+  fail(t, "cancelled", "the program is closing");
+  end(t);
+}
+
+
+/* ---- options ----------------------------------------------------------- */
+
+static int set_method (CURL *c, struct transfer *t, const char *method) {
+  int bad = 0;
+  if (strcmp(method, "GET") == 0 && !t->body)
+    return curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
+  if (strcmp(method, "HEAD") == 0)
+    return curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+  if (t->body || strcmp(method, "POST") == 0) {
+    bad |= curl_easy_setopt(c, CURLOPT_POST, 1L);
+    bad |= curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE,
+                            (curl_off_t)t->body_len);
+    if (t->body_len <= SMALL_BODY)
+      bad |= curl_easy_setopt(c, CURLOPT_POSTFIELDS, t->body ? t->body : "");
+    else {
+      bad |= curl_easy_setopt(c, CURLOPT_READFUNCTION, on_upload);
+      bad |= curl_easy_setopt(c, CURLOPT_READDATA, t);
+      bad |= curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, on_rewind);
+      bad |= curl_easy_setopt(c, CURLOPT_SEEKDATA, t);
+    }
+  }
+  if (strcmp(method, "POST") != 0)
+    bad |= curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
+  return bad;
+}
+
+
+static int set_callbacks (CURL *c, struct transfer *t) {
+  int bad = 0;
+  bad |= curl_easy_setopt(c, CURLOPT_ERRORBUFFER, t->message);
+  bad |= curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+  bad |= curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
+  bad |= curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_head);
+  bad |= curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
+  bad |= curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_connected);
+  bad |= curl_easy_setopt(c, CURLOPT_PREREQDATA, t);
+  return bad;
+}
+
+
+/* Nothing but HTTP, no redirects, no signals, no netrc (its default). */
+static int set_manners (CURL *c) {
+  int bad = 0;
+#if LIBCURL_VERSION_NUM >= 0x075500
+  bad |= curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+  bad |= curl_easy_setopt(c, CURLOPT_PROTOCOLS,
+                          (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+  bad |= curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+  bad |= curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
+  bad |= curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  return bad;
+}
+
+
+static int set_security (CURL *c, const struct transfer_options *o) {
+  int bad = 0;
+  bad |= curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  if (o->insecure) {
+    bad |= curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
+    bad |= curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+  if (o->ca_file) bad |= curl_easy_setopt(c, CURLOPT_CAINFO, o->ca_file);
+  if (o->proxy) bad |= curl_easy_setopt(c, CURLOPT_PROXY, o->proxy);
+  return bad;
+}
+
+
+static int set_request (CURL *c, struct transfer *t,
+                        const struct transfer_options *o) {
+  int bad = 0;
+  bad |= curl_easy_setopt(c, CURLOPT_URL, o->url);
+  bad |= set_method(c, t, o->method);
+  bad |= curl_easy_setopt(c, CURLOPT_HTTPHEADER, t->headers);
+  if (o->user_agent)
+    bad |= curl_easy_setopt(c, CURLOPT_USERAGENT, o->user_agent);
+  if (!o->identity) bad |= curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "");
+  if (o->http1)
+    bad |= curl_easy_setopt(c, CURLOPT_HTTP_VERSION,
+                            (long)CURL_HTTP_VERSION_1_1);
+  bad |= curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
+                          o->connect ? (long)(o->connect / 1000) + 1  : LONG_MAX);
+  return bad;
+}
+
+
+static void take_options (struct transfer *t, const struct transfer_options *o) {
+  t->headers = o->headers;
+  t->body = o->body;
+  t->body_len = o->body ? o->body_len : 0;
+  t->max_body = o->max_body;
+  t->in.max_event = o->max_event;
+  t->head.max = MAX_HEAD;
+  t->first_byte = o->first_byte;
+  t->idle = o->idle;
+  t->event = o->event;
+  t->due = o->total ? clock_now() + o->total : NEVER;
+}
+
+
+int transfer_start (struct transfer *t, struct engine *e,
+                    const struct transfer_options *o) {
+  CURL *c;
+  int bad = 0;
+  take_options(t, o);
+  t->engine = e;
+  engine_retain(e);
+  engine_name_waker(e, &t->waker);
+  t->clock.fire = on_clock;
+  t->job.finished = on_finished;
+  t->job.abandon = on_abandon;
+  t->done = 1;
+  if (e->multi == NULL) return fail(t, "cancelled", "the program is closing");
+  t->job.easy = c = engine_take_easy(e);
+  if (c == NULL) return fail(t, "connection", "out of memory");
+  bad |= set_callbacks(c, t);
+  bad |= set_manners(c);
+  bad |= set_security(c, o);
+  bad |= set_request(c, t, o);
+  if (bad) return fail(t, "connection", "libcurl refused an option");
+  if (engine_start(e, &t->job) != CURLM_OK)
+    return fail(t, "connection", "libcurl refused the transfer");
+  t->done = 0;
+  set_clock(t);
+  return 1;
+}
+
+
+static void leave (struct transfer *t, struct engine *e) {
+  engine_detach(e, &t->job);
+  if (t->job.easy) engine_give_easy(e, t->job.easy);
+  t->job.easy = NULL;
+  timer_stop(&e->timers, &t->clock);
+  engine_unwake(&t->waker);
+  t->engine = NULL;
+  engine_release(e);
+}
+
+
+void transfer_close (struct transfer *t) {
+  if (t->engine) leave(t, t->engine);
+  curl_slist_free_all(t->headers);
+  t->headers = NULL;
+  buf_free(&t->head);
+  buf_free(&t->run);
+  sse_free(&t->in);
+  shape_free(&t->shape);
+  t->done = 1;
+}
+
+
+/* ---- reading ----------------------------------------------------------- */
+
+/* Lets libcurl go on. It hands over what it held before this returns. */
+static void resume (struct transfer *t) {
+  t->paused = 0;
+  if (!t->done) curl_easy_pause(t->job.easy, CURLPAUSE_CONT);
+}
+
+
+void transfer_read_as (struct transfer *t, enum body_mode mode) {
+  t->mode = mode;
+  if (t->paused && t->engine && mode == BODY_WHOLE) resume(t);
+}
+
+
+int transfer_wait (struct transfer *t) {
+  if (t->engine == NULL || has_news(t)) return 1;
+  if (t->paused && unread(t) < LOW_WATER) {
+    resume(t);
+    if (has_news(t)) return 1;
+  }
+  t->waiting = 1;
+  t->waiting_since = clock_now();
+  if (t->news) {
+    t->news = 0;
+    t->said = t->waiting_since;
+  }
+  set_clock(t);
+  return 0;
+}
+
+
+int transfer_next (struct transfer *t, struct sse_event *ev) {
+  int state = sse_next(&t->in, ev);
+  if (state == SSE_ERROR && t->engine && !t->done) {
+    fail(t, "too_large", "an event is too large");
+    engine_detach(t->engine, &t->job);
+    end(t);
+  }
+  if (state != SSE_EVENT) return 0;
+  t->news = 1;
+  return 1;
+}
+
+
+long transfer_status (struct transfer *t) {
+  long status = 0;
+  if (t->job.easy)
+    curl_easy_getinfo(t->job.easy, CURLINFO_RESPONSE_CODE, &status);
+  return status;
+}

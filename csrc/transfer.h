@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* One HTTP exchange: a request that goes out, and an answer that waits, within
+** bounds, until it is read. No Lua here; libcurl's callbacks only copy bytes
+** and note what happened. */
+#ifndef MAREA_TRANSFER_H
+#define MAREA_TRANSFER_H
+
+#include "buf.h"
+#include "engine.h"
+#include "shape.h"
+#include "sse.h"
+
+/* How the body is read; said with transfer_read_as once the head is known. */
+enum body_mode {
+  BODY_HELD,      /* nobody knows yet: fetch little and wait */
+  BODY_WHOLE,     /* all of it, at the end */
+  BODY_EVENTS,    /* an event stream, as it comes */
+  BODY_BYTES      /* any bytes, as they come */
+};
+
+struct transfer_options {
+  const char *method, *url;
+  const char *body;            /* must outlive the transfer; NULL: none */
+  size_t body_len;
+  struct curl_slist *headers;  /* the transfer's from the call on */
+  const char *proxy;           /* NULL: as the environment says */
+  const char *ca_file;         /* NULL: the system's */
+  const char *user_agent;
+  int insecure;                /* do not verify the server */
+  int http1;                   /* no HTTP/2, whatever the server offers */
+  int identity;                /* ask for no compression */
+  size_t max_body, max_event;  /* bytes; 0: no limit */
+  usec connect, first_byte, idle, event, total;   /* 0: no such clock */
+};
+
+struct transfer {
+  struct job job;
+  struct waker waker;
+  struct timer clock;
+  struct engine *engine;       /* retained; NULL once closed */
+  struct curl_slist *headers;  /* owned */
+  struct buf head;             /* lines of the final answer's head */
+  struct sse in;               /* the body, whatever its mode */
+  struct shape shape;
+  struct buf run;              /* text taken by shape, not yet collected */
+  const char *body;            /* borrowed: the request's */
+  size_t body_len, body_sent;
+  size_t max_body;
+  enum body_mode mode;
+  /* clocks: lengths, and the moments they count from (0: not yet) */
+  usec first_byte, idle, event;
+  usec due;                    /* the end of `total`; NEVER if none */
+  usec connected, uploaded, first, active, said, waiting_since;
+  int64_t received;            /* bytes of body */
+  const char *kind;            /* of failure, in the words of errors; or NULL */
+  const char *phase;           /* of a timeout */
+  unsigned lines;              /* in the head */
+  unsigned waiting : 1;        /* somebody waits to be woken */
+  unsigned paused : 1;
+  unsigned head_done : 1;      /* the final head is whole */
+  unsigned news : 1;           /* events were taken since the last wait */
+  unsigned done : 1;
+  char message[CURL_ERROR_SIZE];
+};
+
+/* `t` is all zero. Returns 0 if it could not start (t->kind says why); the
+** transfer must be closed in any case. */
+int transfer_start (struct transfer *t, struct engine *e,
+                    const struct transfer_options *o);
+
+/* Harmless twice, and at any moment outside of libcurl's callbacks. */
+void transfer_close (struct transfer *t);
+
+void transfer_read_as (struct transfer *t, enum body_mode mode);
+
+/* Is there something to read, or is it over? If not, the waker will be woken
+** when there is. */
+int transfer_wait (struct transfer *t);
+
+/* The next event of a body read as events; 0 if none is there now. An event
+** that is too large ends the transfer. */
+int transfer_next (struct transfer *t, struct sse_event *ev);
+
+long transfer_status (struct transfer *t);   /* 0: none yet */
+
+#endif

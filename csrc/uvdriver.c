@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include <uv.h>
+
+#include "uvdriver.h"
+
+/* Watches one socket. Handles are kept by number, to be used again when the
+** system gives the same number to another socket. */
+struct poll {
+  uv_poll_t handle;
+  struct uvdriver *driver;
+  curl_socket_t fd;
+  int events;                /* what the engine wants; 0: stopped */
+};
+
+struct uvdriver {
+  uv_loop_t loop;
+  uv_timer_t timer;
+  struct engine *engine;     /* borrowed: outlives the driver */
+  struct poll **polls;       /* by socket number; owned until closed */
+  size_t npolls;
+  int nactive;
+};
+
+
+static void start (struct poll *p);
+
+
+static void on_poll (uv_poll_t *handle, int status, int events) {
+  struct poll *p = handle->data;
+  int mask = 0;
+  if (events & UV_READABLE) mask |= WANT_READ;
+  if (events & UV_WRITABLE) mask |= WANT_WRITE;
+  if (status < 0) mask = 0;
+  engine_socket(p->driver->engine, p->fd, mask);
+  if (status < 0 && p->events) start(p);   /* libuv has stopped it */
+}
+
+
+static void start (struct poll *p) {
+  int events = 0;
+  if (p->events & WANT_READ) events |= UV_READABLE;
+  if (p->events & WANT_WRITE) events |= UV_WRITABLE;
+  uv_poll_start(&p->handle, events, on_poll);
+}
+
+
+static int make_room (struct uvdriver *d, size_t fd) {
+  size_t n = d->npolls ? d->npolls : 64;
+  struct poll **polls;
+  if (fd < d->npolls) return 1;
+  while (n <= fd) n *= 2;
+  polls = realloc(d->polls, n * sizeof *polls);
+  if (polls == NULL) return 0;
+  memset(polls + d->npolls, 0, (n - d->npolls) * sizeof *polls);
+  d->polls = polls;
+  d->npolls = n;
+  return 1;
+}
+
+
+static struct poll *get_poll (struct uvdriver *d, curl_socket_t fd) {
+  struct poll *p;
+  if (fd < 0 || !make_room(d, (size_t)fd)) return NULL;
+  p = d->polls[fd];
+  if (p != NULL) return p;
+  p = calloc(1, sizeof *p);
+  if (p == NULL) return NULL;
+  if (uv_poll_init_socket(&d->loop, &p->handle, fd) != 0) {
+    free(p);
+    return NULL;
+  }
+  p->handle.data = p;
+  p->driver = d;
+  p->fd = fd;
+  return d->polls[fd] = p;
+}
+
+
+static void apply_wants (struct uvdriver *d) {
+  struct want w;
+  while (engine_next_want(d->engine, &w)) {
+    struct poll *p = get_poll(d, w.fd);
+    if (p == NULL) continue;
+    d->nactive += (w.events != 0) - (p->events != 0);
+    p->events = w.events;
+    if (w.events) start(p);
+    else uv_poll_stop(&p->handle);
+  }
+}
+
+
+static void on_timer (uv_timer_t *timer) {
+  (void)timer;   /* it only ends the wait */
+}
+
+
+static void wait_until (struct uvdriver *d, usec until) {
+  usec left = until == NEVER ? 0 : until - clock_now();
+  if (until != NEVER && left <= 0) {
+    uv_run(&d->loop, UV_RUN_NOWAIT);
+    return;
+  }
+  if (until == NEVER) uv_timer_stop(&d->timer);
+  else {
+    uv_update_time(&d->loop);
+    uv_timer_start(&d->timer, on_timer, (uint64_t)((left + 999) / 1000), 0);
+  }
+  uv_run(&d->loop, UV_RUN_ONCE);
+}
+
+
+int uvdriver_turn (struct uvdriver *d, usec until) {
+  usec due;
+  apply_wants(d);
+  due = engine_due(d->engine);
+  if (d->nactive == 0 && due == NEVER && until == NEVER) return 0;
+  wait_until(d, due < until ? due : until);
+  engine_expire(d->engine);
+  return 1;
+}
+
+
+int uvdriver_fd (const struct uvdriver *d) {
+  return uv_backend_fd(&d->loop);
+}
+
+
+struct uvdriver *uvdriver_new (struct engine *e) {
+  struct uvdriver *d = calloc(1, sizeof *d);
+  if (d == NULL) return NULL;
+  if (uv_loop_init(&d->loop) != 0) {
+    free(d);
+    return NULL;
+  }
+  uv_timer_init(&d->loop, &d->timer);
+  d->engine = e;
+  return d;
+}
+
+
+static void on_closed (uv_handle_t *handle) {
+  free(handle->data);   /* NULL for the timer, which is the driver's */
+}
+
+
+void uvdriver_free (struct uvdriver *d) {
+  size_t i;
+  for (i = 0; i < d->npolls; i++)
+    if (d->polls[i]) uv_close((uv_handle_t *)&d->polls[i]->handle, on_closed);
+  d->timer.data = NULL;
+  uv_close((uv_handle_t *)&d->timer, on_closed);
+  uv_run(&d->loop, UV_RUN_DEFAULT);
+  uv_loop_close(&d->loop);
+  free(d->polls);
+  free(d);
+}

@@ -1,0 +1,69 @@
+-- SPDX-License-Identifier: MIT
+-- Checks of what the caller wrote. Each raises at the caller's line, naming
+-- the value and what was expected.
+
+local check = {}
+
+local function describe(value)
+  if type(value) == "number" or type(value) == "boolean" then return tostring(value) end
+  return type(value)
+end
+
+--- Raises `name: expected ..., got ...`. Levels count as for `error`, from the
+--- function that calls this module.
+function check.fail(level, name, expected, value)
+  error(("%s: expected %s, got %s"):format(name, expected, describe(value)), level + 2)
+end
+
+local tests = {
+  ["a string"] = function(v) return type(v) == "string" end,
+  ["a non-empty string"] = function(v) return type(v) == "string" and v ~= "" end,
+  ["a table"] = function(v) return type(v) == "table" end,
+  ["a boolean"] = function(v) return type(v) == "boolean" end,
+  ["a function"] = function(v) return type(v) == "function" end,
+  ["a string or a function"] = function(v)
+    return type(v) == "string" or type(v) == "function"
+  end,
+  ["a string or a table"] = function(v)
+    return type(v) == "string" or type(v) == "table"
+  end,
+  ["a number of seconds or a table"] = function(v)
+    return type(v) == "table" or type(v) == "number" and v > 0
+  end,
+  ["seconds (a number above 0), or false"] = function(v)
+    return v == false or type(v) == "number" and v > 0 and v == v
+  end,
+  ["a whole number of at least 0"] = function(v)
+    return type(v) == "number" and v >= 0 and v == math.floor(v) and v < math.huge
+  end,
+  ["a whole number of at least 1"] = function(v)
+    return type(v) == "number" and v >= 1 and v == math.floor(v) and v < math.huge
+  end,
+}
+
+--- value must pass the named test.
+function check.value(level, name, expected, value)
+  if not tests[expected](value) then check.fail(level + 1, name, expected, value) end
+end
+
+local function known_names(form)
+  local names = {}
+  for name in pairs(form) do names[#names + 1] = name end
+  table.sort(names)
+  return table.concat(names, ", ")
+end
+
+--- Every key of t must be in the form (key -> what is expected), and fit it.
+function check.fields(level, who, t, form)
+  if type(t) ~= "table" then check.fail(level + 1, who, "a table", t) end
+  for key, value in pairs(t) do
+    local expected = form[key]
+    if not expected then
+      error(("%s: unknown option %q (known: %s)"):format(who, tostring(key), known_names(form)),
+        level + 2)
+    end
+    check.value(level + 1, who .. ", " .. key, expected, value)
+  end
+end
+
+return check

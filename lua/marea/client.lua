@@ -1,0 +1,237 @@
+-- SPDX-License-Identifier: MIT
+-- A client: the tree of endpoints (endpoints.lua), and the one function
+-- through which every call goes.
+
+local core = require "marea.core"
+local json = require "marea.json"
+local check = require "marea.check"
+local endpoints = require "marea.endpoints"
+local Error = require "marea.error"
+local headers = require "marea.headers"
+local request = require "marea.request"
+local result = require "marea.result"
+local settings = require "marea.settings"
+local stream = require "marea.stream"
+local url = require "marea.url"
+
+local client = {}
+
+---@class marea.Client
+---@field limits marea.Limits
+local methods = {}
+local metatable = { __name = "marea.client" }
+
+-- Settings by client: beside the table the user holds, not in it.
+local private = setmetatable({}, { __mode = "k" })
+
+function metatable:__index(key)
+  if key == "limits" then return private[self].limits end
+  return methods[key]
+end
+
+function metatable:__tostring()
+  local s = private[self]
+  return "marea.client (" .. (s.preset.name or url.origin(s.base_url)) .. ")"
+end
+
+local function make(s)
+  local self = setmetatable({}, metatable)
+  private[self] = s
+  endpoints.attach(self)
+  return self
+end
+
+--- Makes a client.
+---@param options table
+---@return marea.Client
+function client.new(options)
+  return make(settings.new(2, options == nil and {} or options))
+end
+
+--- A client that shares this one's connections and limits, with other settings.
+---@param options table
+---@return marea.Client
+function methods:with(options)
+  return make(settings.extend(2, private[self], options))
+end
+
+---- answers ------------------------------------------------------------------
+
+local function describe(answer)
+  return {
+    status = answer.status, headers = answer.headers,
+    request_id = headers.request_id(answer.headers),
+    rate_limit = headers.rate_limit(answer.headers),
+  }
+end
+
+local function fault(call, answer, kind, message)
+  return request.make_error(call, { kind = kind, message = message, status = answer.status,
+    body = answer.body, request_id = headers.request_id(answer.headers) })
+end
+
+local function media_type(answer)
+  local value = headers.get(answer.headers, "content-type")
+  return value and value:lower():match("^%s*([^;%s]*)") or ""
+end
+
+local function is_json(answer)
+  local kind = media_type(answer)
+  return kind == "" or kind:find("json", 1, true) or answer.body:find("^%s*[{%[]") ~= nil
+end
+
+-- A 200 that says it failed, or says nothing.
+local function judge_value(call, answer, value, endpoint)
+  if Error.is_error_payload(value) then
+    return Error.from_payload(value, { status = answer.status, method = call.method,
+      url = call.url, provider = call.provider, redact = call.blank, body = answer.body,
+      request_id = headers.request_id(answer.headers) })
+  end
+  if value.status == "failed" and value.object == "response" then
+    return fault(call, answer, "server", "the response failed")
+  end
+  if endpoint.choices and type(value.choices) ~= "table" then
+    return fault(call, answer, "protocol", "the answer holds no choices")
+  end
+end
+
+local function decode_answer(call, answer, endpoint)
+  local value, message = json.decode(answer.body)
+  if value == nil then return nil, fault(call, answer, "decode", "the answer is not JSON: " .. message) end
+  if type(value) ~= "table" then
+    if endpoint.any then return result.new({ data = value }, describe(answer)) end
+    return nil, fault(call, answer, "protocol", "the answer is not a JSON object")
+  end
+  local err = judge_value(call, answer, value, endpoint)
+  if err then return nil, err end
+  return result.new(value, describe(answer))
+end
+
+-- The result of an answer that was read whole.
+local function read_result(call, answer, endpoint)
+  if answer.body:find("^%s*$") and (endpoint.any or answer.status == 204) then
+    return result.new({}, describe(answer))
+  end
+  if answer.body == "" then return nil, fault(call, answer, "protocol", "the answer is empty") end
+  if is_json(answer) then return decode_answer(call, answer, endpoint) end
+  if endpoint.any then
+    return result.new({ data = answer.body, content_type = media_type(answer) }, describe(answer))
+  end
+  return nil, fault(call, answer, "protocol", "expected JSON, got " .. media_type(answer))
+end
+
+---- calls --------------------------------------------------------------------
+
+local function content_headers(body, streamed)
+  local list = { { "Accept", streamed and "text/event-stream" or "application/json" } }
+  if body then list[2] = { "Content-Type", "application/json" } end
+  return list
+end
+
+local function make_call(s, endpoint, body, streamed, options)
+  local timeout = settings.timeout(s, options)
+  local call = {
+    method = endpoint.method, body = body, whole = not streamed, timeout = timeout,
+    url = url.join(s.base_url, endpoint.path, options.query or endpoint.query, 5),
+    deadline = timeout.total and core.now() + timeout.total,
+    max_retries = options.max_retries or s.max_retries,
+    limits = s.limits, on = s.on, provider = s.preset.name,
+    transfer = settings.transfer(s, streamed),
+    blank = settings.blanker(s, nil, options.headers),
+  }
+  local fixed = content_headers(body, streamed)
+  function call.make_headers()
+    local key, err = settings.key(s, options.api_key)
+    call.blank = settings.blanker(s, key, options.headers)
+    if err then return nil, err end
+    return settings.header_lines(s, key, options.headers, fixed)
+  end
+  return call
+end
+
+-- Encodes at the caller's expense: what can't be JSON raises at his line.
+local function encode(level, who, params)
+  if params == nil or type(params) == "string" then return params end
+  local ok, text = pcall(json.encode, params)
+  if not ok then error(who .. ": " .. tostring(text):gsub("^.-:%d+: ", ""), level + 2) end
+  return text
+end
+
+local function send(s, endpoint, params, options, level, who)
+  local streamed = endpoint.streamed
+  local call = make_call(s, endpoint, encode(level + 1, who, params), streamed, options)
+  local answer, err = request.send(call)
+  if not answer then return nil, err end
+  if streamed then
+    return stream.open(call, answer, describe(answer), type(params) == "table" and params.n or nil)
+  end
+  request.let_go(answer)
+  return read_result(call, answer, endpoint)
+end
+
+-- The parameters as they go out: the caller's, and what he left to us.
+local function complete(s, endpoint, params)
+  local out = {}
+  for key, value in pairs((s.preset.required or {})[endpoint.path] or {}) do out[key] = value end
+  for key, value in pairs(params) do out[key] = value end
+  if out.model == nil and endpoint.kind then out.model = settings.model(s, endpoint.kind) end
+  if s.preset.stream_default and endpoint.streams and out.stream == nil then out.stream = false end
+  return out
+end
+
+--- What the endpoints call. `level` is that of their caller, as for `error`.
+function client.call(self, endpoint, params, options, level)
+  local s = private[self]
+  local who = endpoint.who
+  options = settings.check_call(level + 1, who, options)
+  if endpoint.method == "GET" then
+    local query = {}
+    for key, value in pairs(params or {}) do query[key] = value end
+    for key, value in pairs(options.query or {}) do query[key] = value end
+    local get = { method = "GET", path = endpoint.path, query = nil }
+    local with_query = {}
+    for key, value in pairs(options) do with_query[key] = value end
+    with_query.query = next(query) and query or nil
+    return send(s, get, nil, with_query, level + 1, who)
+  end
+  params = complete(s, endpoint, params)
+  if endpoint.kind and params.model == nil and not s.preset.model_optional then
+    error(who .. ": no model given, and the client has none for " .. endpoint.kind, level + 1)
+  end
+  local sent = { method = endpoint.method, path = endpoint.path, choices = endpoint.choices,
+    streamed = endpoint.streams and params.stream == true }
+  return send(s, sent, params, options, level + 1, who)
+end
+
+local request_fields = { method = "a non-empty string", path = "a non-empty string",
+  body = "a string or a table", query = "a table", stream = "a boolean" }
+
+--- Any endpoint, documented or not: { method =, path =, body =, query =, stream = }.
+--- A table as body is sent as JSON. The method is POST with a body, else GET.
+---@return table|nil result or stream, marea.error|nil
+function methods:request(params, options)
+  local who = "client:request"
+  check.fields(1, who, params, request_fields)
+  if not params.path then check.fail(1, who .. ", path", "a non-empty string", nil) end
+  options = settings.check_call(1, who, options)
+  local method = (params.method or (params.body and "POST" or "GET")):upper()
+  if not method:find("^%u+$") then check.fail(1, who .. ", method", "a method's name", params.method) end
+  local endpoint = { method = method, path = params.path, any = true,
+    query = params.query, streamed = params.stream }
+  return send(private[self], endpoint, params.body, options, 1, who)
+end
+
+--- One user message in, a completion out. `params` may hold further parameters.
+---@param text string
+---@return marea.Result|nil, marea.error|nil
+function methods:ask(text, params, options)
+  check.value(1, "client:ask", "a non-empty string", text)
+  if params ~= nil then check.value(1, "client:ask, parameters", "a table", params) end
+  local all = { messages = json.array { { role = "user", content = text } } }
+  for key, value in pairs(params or {}) do all[key] = value end
+  return client.call(self, endpoints.chat, all, options, 2)
+end
+
+endpoints.on_call(client.call)
+
+return client

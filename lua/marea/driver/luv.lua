@@ -1,0 +1,112 @@
+-- SPDX-License-Identifier: MIT
+-- Drives the engine on a loop that belongs to a host, through the public
+-- functions of the host's luv (Neovim's vim.uv, or `require "luv"`). Nothing
+-- of the host's libuv is touched from C: it may be another libuv than ours.
+
+local core = require "marea.core"
+local loop = require "marea.loop"
+
+local BUDGET = 0.004     -- longest stay in one callback, in seconds
+
+local luv = {}
+
+local function events_of(read, write)
+  return (read and "r" or "") .. (write and "w" or "")
+end
+
+-- Watches sockets as the engine wants them.
+local function apply_wants(self, engine)
+  local fd, read, write = engine:wanted()
+  while fd do
+    local poll = self.polls[fd]
+    if not (read or write) then
+      if poll then poll:close() end
+      self.polls[fd] = nil
+    else
+      if not poll then
+        poll = self.uv.new_poll(fd)
+        self.polls[fd] = poll
+      end
+      self.uv.poll_start(poll, events_of(read, write), function(err, events)
+        self.on_socket(engine, fd, poll, err, events or "", read, write)
+      end)
+    end
+    fd, read, write = engine:wanted()
+  end
+end
+
+local function arm(self, engine)
+  local due = loop.has_queued() and 0 or engine:due()
+  if not due then return self.uv.timer_stop(self.timer) end
+  self.uv.timer_start(self.timer, math.ceil(due * 1000), 0, self.on_timer)
+end
+
+-- Runs what is ready, in a context where the host allows everything.
+local function settle(self, engine)
+  if self.settling then return end
+  self.settling = true
+  self.schedule(function()
+    self.settling = false
+    loop.dispatch(core.now() + BUDGET)
+    self.changed(engine)
+    self.raise()
+  end)
+end
+
+local function on_socket(self, engine, fd, poll, err, events, read, write)
+  engine:socket(fd, events:find("r") ~= nil, events:find("w") ~= nil)
+  -- libuv stops a watcher that reports an error; the engine may still want it
+  if err and self.polls[fd] == poll and not poll:is_closing() then
+    self.uv.poll_start(poll, events_of(read, write), function(e, ev)
+      self.on_socket(engine, fd, poll, e, ev or "", read, write)
+    end)
+  end
+  apply_wants(self, engine)
+  settle(self, engine)
+end
+
+local function release(self)
+  for _, poll in pairs(self.polls) do poll:close() end
+  self.polls = {}
+  self.timer:close()
+end
+
+--- A driver for the loop behind `uv`.
+---@param uv table luv
+---@param options { schedule: fun(f: function), raise: fun(), can_run: (fun(): boolean)|nil }
+function luv.new(uv, options)
+  local self = { name = "luv", uv = uv, polls = {}, schedule = options.schedule,
+    raise = options.raise, timer = uv.new_timer(), settling = false }
+  function self.on_socket(...) return on_socket(self, ...) end
+  function self.changed(engine)
+    apply_wants(self, engine)
+    arm(self, engine)
+  end
+  function self.adopt(engine)
+    function self.on_timer()
+      engine:expire()
+      apply_wants(self, engine)
+      settle(self, engine)
+    end
+    self.changed(engine)
+  end
+  function self.release() release(self) end
+  if options.can_run then
+    function self.turn(engine, seconds)
+      if not options.can_run() then
+        error("this call would block the loop it runs on: make it inside marea.spawn", 0)
+      end
+      self.changed(engine)
+      if seconds then
+        self.limit = self.limit or uv.new_timer()
+        uv.timer_start(self.limit, math.ceil(seconds * 1000), 0, function() end)
+      end
+      local alive = uv.run("once")
+      if self.limit then uv.timer_stop(self.limit) end
+      return alive
+    end
+  end
+  return self
+end
+
+return luv

@@ -1,0 +1,117 @@
+-- SPDX-License-Identifier: MIT
+-- The endpoints, as data: where each is, and what it needs. A method is found
+-- on a client by the words of its name (client.chat.completions:create).
+
+local json = require "marea.json"
+local check = require "marea.check"
+local url = require "marea.url"
+
+local endpoints = {}
+
+local call      -- the client's; it needs this module, so it is told later
+
+function endpoints.on_call(f)
+  call = f
+end
+
+---- the forms ----------------------------------------------------------------
+
+-- A list must be one, and not be empty.
+local function need_list(level, who, params, name)
+  local value = params[name]
+  if type(value) ~= "table" or value[1] == nil then
+    check.fail(level + 1, who .. ", " .. name, "a non-empty list",
+      type(value) == "table" and "an empty table" or value)
+  end
+end
+
+local function need_messages(level, who, params)
+  need_list(level + 1, who, params, "messages")
+  for i, message in ipairs(params.messages) do
+    if type(message) ~= "table" then
+      check.fail(level + 1, ("%s, messages[%d]"):format(who, i), "a table", message)
+    end
+  end
+end
+
+local function need(name, expected)
+  return function(level, who, params)
+    check.value(level + 1, who .. ", " .. name, expected, params[name])
+  end
+end
+
+endpoints.chat = {
+  who = "client.chat.completions:create", method = "POST", path = "chat/completions",
+  kind = "chat", streams = true, choices = true, check = need_messages,
+}
+
+endpoints.completions = {
+  who = "client.completions:create", method = "POST", path = "completions",
+  kind = "chat", streams = true, choices = true,
+  check = need("prompt", "a string or a table"),
+}
+
+endpoints.responses = {
+  who = "client.responses:create", method = "POST", path = "responses",
+  kind = "chat", streams = true, check = need("input", "a string or a table"),
+}
+
+---- methods ------------------------------------------------------------------
+
+local owners = setmetatable({}, { __mode = "k" })   -- resource -> client
+
+local function owner(self, who)
+  local client = type(self) == "table" and owners[self]
+  if not client then error("call it with a colon: " .. who .. "{...}", 3) end
+  return client
+end
+
+local function post(endpoint)
+  local who = endpoint.who
+  return function(self, params, options)
+    local client = owner(self, who)
+    check.value(1, who, "a table", params)
+    if params.stream ~= nil and params.stream ~= json.null then
+      check.value(1, who .. ", stream", "a boolean", params.stream)
+    end
+    endpoint.check(1, who, params)
+    return call(client, endpoint, params, options, 2)
+  end
+end
+
+local function list_models(self, params, options)
+  local who = "client.models:list"
+  local client = owner(self, who)
+  if params ~= nil then check.value(1, who, "a table", params) end
+  return call(client, { who = who, method = "GET", path = "models" }, params, options, 2)
+end
+
+local function retrieve_model(self, id, options)
+  local who = "client.models:retrieve"
+  local client = owner(self, who)
+  local path = "models/" .. url.segment(id, "client.models:retrieve, id", 2)
+  return call(client, { who = who, method = "GET", path = path }, nil, options, 2)
+end
+
+local tree = {
+  chat = { completions = { create = post(endpoints.chat) } },
+  completions = { create = post(endpoints.completions) },
+  responses = { create = post(endpoints.responses) },
+  models = { list = list_models, retrieve = retrieve_model },
+}
+
+local function grow(client, branch)
+  local node = {}
+  owners[node] = client
+  for name, item in pairs(branch) do
+    node[name] = type(item) == "table" and grow(client, item) or item
+  end
+  return node
+end
+
+--- Puts the tree on a client.
+function endpoints.attach(client)
+  for name, branch in pairs(tree) do client[name] = grow(client, branch) end
+end
+
+return endpoints

@@ -1,0 +1,416 @@
+-- SPDX-License-Identifier: MIT
+-- Gathers the chunks of a chat or text completion into what the call without
+-- `stream` would have returned, and says what each chunk brought as events.
+-- Strings that come in pieces are kept as lists of pieces. Fields nobody has
+-- heard of are kept too: the last one said counts, nothing is summed.
+
+local json = require "marea.json"
+local normalise = require "marea.normalise"
+
+local null = json.null
+
+local chat = {}
+
+local methods = {}
+local metatable = { __name = "marea.gather.chat", __index = methods }
+
+--- n is how many choices were asked for.
+function chat.new(n)
+  return setmetatable({
+    n = n or 1,
+    top = {},            -- fields of the result besides choices
+    slots = {},          -- choices by their index
+    highest = -1,
+    usage_said = nil,    -- the last usage an event was made of
+    fast_slot = nil, fast_key = nil,   -- where text taken by shape belongs
+    plain = true,        -- nothing but repeatable fields in the last chunk
+  }, metatable)
+end
+
+local function slot_for(self, index)
+  index = self.n > 1 and normalise.index(index) or 0
+  local slot = self.slots[index]
+  if not slot then
+    slot = { index = index, fields = {}, message = {}, pieces = {},
+      calls = normalise.calls(), finish = nil }
+    self.slots[index] = slot
+    if index > self.highest then self.highest = index end
+  end
+  return slot
+end
+
+local function add_piece(slot, key, piece)
+  local pieces = slot.pieces[key]
+  if not pieces then
+    pieces = {}
+    slot.pieces[key] = pieces
+  end
+  pieces[#pieces + 1] = piece
+end
+
+local function keep_last(fields, key, value)
+  if value ~= null or fields[key] == nil then fields[key] = value end
+end
+
+local function append(fields, key, list)
+  local kept = type(fields[key]) == "table" and fields[key] or json.array {}
+  fields[key] = kept
+  for _, item in ipairs(list) do kept[#kept + 1] = item end
+end
+
+---- deltas -------------------------------------------------------------------
+
+local delta_fields = {}
+
+function delta_fields.role(_, slot, value)
+  if value ~= "" and value ~= null and not slot.message.role then
+    slot.message.role = value
+  end
+end
+
+local function add_text(self, slot, key, value, out)
+  if type(value) ~= "string" then return keep_last(slot.message, key, value) end
+  add_piece(slot, key, value)
+  if value == "" then return end
+  out[#out + 1] = { type = "text", text = value, index = slot.index }
+  self.said_key = key
+end
+
+function delta_fields.content(self, slot, value, out)
+  if type(value) ~= "table" then return add_text(self, slot, "content", value, out) end
+  local text, reasoning = normalise.content(value)
+  self.plain = false
+  if reasoning then
+    add_piece(slot, "reasoning_content", reasoning)
+    out[#out + 1] = { type = "reasoning", text = reasoning, index = slot.index }
+  end
+  if text ~= "" then add_text(self, slot, "content", text, out) end
+end
+
+-- The event for reasoning is made once for a delta, whatever fields say it.
+local function keep_reasoning(self, slot, value, key)
+  if type(value) == "string" then add_piece(slot, key, value)
+  elseif type(value) == "table" then
+    self.plain = false
+    add_piece(slot, key, (normalise.content(value)))
+  end
+end
+
+for _, key in ipairs(normalise.reasoning_fields) do
+  delta_fields[key] = function(self, slot, value)
+    keep_reasoning(self, slot, value, key)
+  end
+end
+
+-- Pieces of one detail share an index; their texts join.
+local function merge_detail(kept, detail)
+  for _, old in ipairs(kept) do
+    if old.index == detail.index and old.type == detail.type and detail.index then
+      for key, value in pairs(detail) do
+        local joins = key == "text" or key == "summary" or key == "data"
+        if joins and type(old[key]) == "string" and type(value) == "string" then
+          old[key] = old[key] .. value
+        else keep_last(old, key, value) end
+      end
+      return
+    end
+  end
+  kept[#kept + 1] = detail
+end
+
+function delta_fields.reasoning_details(self, slot, value)
+  if type(value) ~= "table" then return end
+  self.plain = false
+  local kept = slot.message.reasoning_details or json.array {}
+  slot.message.reasoning_details = kept
+  for _, detail in ipairs(value) do
+    if type(detail) == "table" then merge_detail(kept, detail) end
+  end
+end
+
+function delta_fields.refusal(self, slot, value, out)
+  if type(value) ~= "string" then return keep_last(slot.message, "refusal", value) end
+  add_piece(slot, "refusal", value)
+  self.plain = false
+  if value ~= "" then
+    out[#out + 1] = { type = "refusal", text = value, index = slot.index }
+  end
+end
+
+function delta_fields.annotations(self, slot, value)
+  if type(value) ~= "table" or #value == 0 then return end
+  self.plain = false
+  append(slot.message, "annotations", value)
+end
+
+local function keep_call_extras(call, fragment)
+  for key, value in pairs(fragment) do
+    if key ~= "index" and key ~= "id" and key ~= "function" and key ~= "type" then
+      call.extra = call.extra or {}
+      keep_last(call.extra, key, value)
+    end
+  end
+end
+
+local function add_fragment(slot, fragment, out)
+  local f = type(fragment["function"]) == "table" and fragment["function"] or {}
+  local call = normalise.call(slot.calls, fragment)
+  normalise.name(call, f.name)
+  local piece = normalise.arguments(call, f.arguments)
+  keep_call_extras(call, fragment)
+  out[#out + 1] = { type = "tool_call.delta", index = call.position, id = call.id,
+    name = call.name, arguments_json = piece or "" }
+end
+
+function delta_fields.tool_calls(self, slot, value, out)
+  if type(value) ~= "table" then return end
+  slot.calls_said = true
+  for _, fragment in ipairs(value) do
+    self.plain = false
+    if type(fragment) == "table" then add_fragment(slot, fragment, out) end
+  end
+end
+
+-- The form before tool calls: one call, without an id.
+function delta_fields.function_call(self, slot, value)
+  if type(value) ~= "table" then return end
+  self.plain = false
+  local kept = slot.message.function_call or { arguments = "" }
+  slot.message.function_call = kept
+  if type(value.name) == "string" then kept.name = kept.name or value.name end
+  if type(value.arguments) == "string" then
+    kept.arguments = kept.arguments .. value.arguments
+  end
+end
+
+-- Sound comes in base64 pieces, cut at any place.
+function delta_fields.audio(self, slot, value)
+  if type(value) ~= "table" then return end
+  self.plain = false
+  local kept = slot.message.audio or {}
+  slot.message.audio = kept
+  for key, field in pairs(value) do
+    local joins = key == "data" or key == "transcript"
+    if joins and type(kept[key]) == "string" and type(field) == "string" then
+      kept[key] = kept[key] .. field
+    else keep_last(kept, key, field) end
+  end
+end
+
+local function add_delta(self, slot, delta, out)
+  if type(delta) ~= "table" then return end
+  local reasoning, key = normalise.reasoning(delta)
+  if reasoning then
+    out[#out + 1] = { type = "reasoning", text = reasoning, index = slot.index }
+    self.said_key = key
+    self.plain = self.plain and key ~= nil
+  end
+  -- text before calls, whatever the table's order
+  if delta.content ~= nil then delta_fields.content(self, slot, delta.content, out) end
+  for name, value in pairs(delta) do
+    if name ~= "content" then
+      local add = delta_fields[name]
+      if add then add(self, slot, value, out)
+      else keep_last(slot.message, name, value) end
+    end
+  end
+end
+
+---- choices ------------------------------------------------------------------
+
+local choice_fields = {}
+
+function choice_fields.index() end
+
+choice_fields.message = add_delta
+
+function choice_fields.text(self, slot, value, out)
+  slot.is_text = true
+  add_text(self, slot, "text", value, out)
+end
+
+function choice_fields.logprobs(self, slot, value)
+  if type(value) ~= "table" then return keep_last(slot.fields, "logprobs", value) end
+  self.plain = false
+  local kept = type(slot.fields.logprobs) == "table" and slot.fields.logprobs or {}
+  slot.fields.logprobs = kept
+  for key, field in pairs(value) do
+    if type(field) == "table" then append(kept, key, field)
+    else keep_last(kept, key, field) end
+  end
+end
+
+-- "" in the middle of a stream is some servers' null.
+function choice_fields.finish_reason(_, slot, value)
+  if value ~= null and value ~= "" then slot.raw_finish = value end
+end
+
+local function tool_call_event(call)
+  call.id = call.id or normalise.make_id()
+  local text = normalise.arguments_json(table.concat(call.arguments))
+  local arguments = json.decode(text)
+  if type(arguments) ~= "table" then arguments = nil end
+  return { type = "tool_call", index = call.position, id = call.id,
+    name = call.name, arguments = arguments, arguments_json = text }
+end
+
+-- The choice is over: its calls are whole, and it says why it ended.
+local function finish(slot, raw, out)
+  slot.finish = normalise.finish_reason(raw, #slot.calls > 0)
+  for _, call in ipairs(slot.calls) do out[#out + 1] = tool_call_event(call) end
+  out[#out + 1] = { type = "finish", reason = slot.finish, raw_reason = raw,
+    index = slot.index }
+end
+
+local function add_choice(self, choice, out)
+  if type(choice) ~= "table" then return end
+  local slot = slot_for(self, choice.index)
+  if choice.delta ~= nil then add_delta(self, slot, choice.delta, out) end
+  for name, value in pairs(choice) do
+    local add = choice_fields[name]
+    if add then add(self, slot, value, out)
+    elseif name ~= "delta" then keep_last(slot.fields, name, value) end
+  end
+  if slot.raw_finish ~= nil and not slot.finish then
+    self.plain = false
+    finish(slot, slot.raw_finish, out)
+  end
+end
+
+---- the whole ----------------------------------------------------------------
+
+local first_counts = { id = true, created = true, model = true }
+
+local function add_top(self, chunk)
+  local top = self.top
+  for name, value in pairs(chunk) do
+    if first_counts[name] then
+      local old = top[name]
+      if old == nil or old == "" or old == null then top[name] = value end
+    elseif name ~= "choices" then keep_last(top, name, value) end
+  end
+end
+
+local function same(a, b)
+  return a ~= nil and json.encode(a, { sort = true }) == json.encode(b, { sort = true })
+end
+
+local function add_usage(self, usage, out)
+  if type(usage) ~= "table" or same(self.usage_said, usage) then return end
+  self.plain = false
+  self.usage_said = usage
+  out[#out + 1] = { type = "usage", usage = usage }
+end
+
+--- Adds a chunk; its events go to the list `out`. Returns, if the chunk was
+--- nothing but a piece of text that another could repeat: its event, and the
+--- key the text stands under.
+function methods:add(chunk, out)
+  local choices, before = chunk.choices, #out
+  if choices == nil and chunk.usage == nil and chunk.id == nil then return nil end
+  self.plain, self.said_key = true, nil
+  add_top(self, chunk)
+  if type(choices) == "table" then
+    for _, choice in ipairs(choices) do add_choice(self, choice, out) end
+  end
+  add_usage(self, chunk.usage, out)
+  local event = out[before + 1]
+  if not self.plain or not self.said_key or #out ~= before + 1 then return nil end
+  self.fast_slot, self.fast_key = self.slots[event.index], self.said_key
+  return event, self.said_key
+end
+
+--- Adds text that was taken without decoding its chunks.
+function methods:add_run(text)
+  add_piece(self.fast_slot, self.fast_key, text)
+end
+
+--- The stream has ended well: choices that never said why do so now.
+function methods:finish(out)
+  for index = 0, self.highest do
+    local slot = self.slots[index]
+    if slot and not slot.finish then
+      slot.raw_finish = #slot.calls > 0 and "tool_calls" or "stop"
+      finish(slot, null, out)
+    end
+  end
+end
+
+--- Have all choices said why they ended?
+function methods:is_finished()
+  for index = 0, self.highest do
+    local slot = self.slots[index]
+    if slot and not slot.finish then return false end
+  end
+  return self.highest >= 0
+end
+
+--- Has anything been said at all?
+function methods:has_output()
+  for _, slot in pairs(self.slots) do
+    if next(slot.pieces) or #slot.calls > 0 or next(slot.message) then return true end
+  end
+  return false
+end
+
+--- Did a choice end with this reason?
+function methods:ended_with(reason)
+  for _, slot in pairs(self.slots) do
+    if slot.finish == reason then return true end
+  end
+  return false
+end
+
+local function wire_call(call)
+  call.id = call.id or normalise.make_id()
+  local wire = { id = call.id, type = "function", ["function"] = {
+    name = call.name or "",
+    arguments = normalise.arguments_json(table.concat(call.arguments)),
+  } }
+  for key, value in pairs(call.extra or {}) do wire[key] = value end
+  return wire
+end
+
+local function copy(t)
+  local out = {}
+  for key, value in pairs(t) do out[key] = value end
+  return out
+end
+
+local function message_of(slot)
+  local message = copy(slot.message)
+  message.role = message.role or "assistant"
+  for key, pieces in pairs(slot.pieces) do
+    if key ~= "text" then message[key] = table.concat(pieces) end
+  end
+  if message.content == nil then message.content = null end
+  if slot.calls_said then
+    message.tool_calls = json.array {}
+    for i, call in ipairs(slot.calls) do message.tool_calls[i] = wire_call(call) end
+  end
+  return message
+end
+
+local function choice_of(slot)
+  local choice = copy(slot.fields)
+  choice.index = slot.index
+  choice.finish_reason = slot.raw_finish == nil and null or slot.raw_finish
+  if slot.is_text then choice.text = table.concat(slot.pieces.text or {})
+  else choice.message = message_of(slot) end
+  return choice
+end
+
+--- What has come so far, shaped as the call without `stream` returns it.
+function methods:result()
+  local result = copy(self.top)
+  result.choices = json.array {}
+  for index = 0, self.highest do
+    local slot = self.slots[index]
+    if slot then result.choices[#result.choices + 1] = choice_of(slot) end
+  end
+  local first = self.slots[0]
+  if not (first and first.is_text) then result.object = "chat.completion" end
+  return result
+end
+
+return chat

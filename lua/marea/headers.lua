@@ -1,0 +1,230 @@
+-- SPDX-License-Identifier: MIT
+-- Response headers as a plain table from lower-case name to value, so that a
+-- look-up costs one index; a shared metatable lets `h["Content-Type"]` work
+-- too. Repeated headers are joined with ", " as HTTP allows, except for
+-- set-cookie, whose dates hold commas: that one is always a list. Also the
+-- checks on what we send: libcurl writes CR and LF in a value as they are.
+
+local retry = require("marea.retry")
+
+local headers = {}
+
+local mt = { __name = "marea.headers" }
+
+function mt.__index(t, name)
+  if type(name) ~= "string" then return nil end
+  return rawget(t, name:lower())
+end
+
+-- The values of headers that came more than once, by headers table. A joined
+-- value can't be parted again, and few responses have any.
+local repeated = setmetatable({}, { __mode = "k" })
+
+local function add(fields, order, name, value)
+  local list = fields[name]
+  if not list then
+    list = {}
+    fields[name] = list
+    order[#order + 1] = name
+  end
+  list[#list + 1] = value
+  return list
+end
+
+local function trim(s)
+  return s:match("^[ \t]*(.-)[ \t]*$")
+end
+
+local function finish(fields, order)
+  local h, lists = {}, nil
+  for i = 1, #order do
+    local name = order[i]
+    local list = fields[name]
+    h[name] = name == "set-cookie" and list or table.concat(list, ", ")
+    if #list > 1 then
+      lists = lists or {}
+      lists[name] = list
+    end
+  end
+  if lists then repeated[h] = lists end
+  return setmetatable(h, mt)
+end
+
+-- Obsolete folding: the line goes on with the value before it.
+local function unfold(last, line)
+  if last then last[#last] = trim(last[#last] .. " " .. trim(line)) end
+  return last
+end
+
+local function add_line(fields, order, last, line)
+  if line:find("^[ \t]") then return unfold(last, line) end
+  local name, value = line:match("^([^:]+):(.*)$")
+  if not name then return nil end
+  return add(fields, order, trim(name):lower(), trim(value))
+end
+
+--- Reads a response's header block. Where it holds several (1xx, a proxy's),
+--- the last one counts. Lines that are no header are passed over.
+---@param raw string bytes, status line included
+---@return table headers
+---@return integer|nil status
+---@return string|nil reason
+function headers.parse(raw)
+  local fields, order, last, status, reason = {}, {}, nil, nil, nil
+  for line in raw:gmatch("[^\n]+") do
+    line = line:gsub("\r$", "")
+    local code, text = line:match("^HTTP/%S+%s+(%d+)%s*(.*)$")
+    if code then
+      fields, order, last = {}, {}, nil
+      status, reason = tonumber(code), text
+    elseif line ~= "" then
+      last = add_line(fields, order, last, line)
+    end
+  end
+  return finish(fields, order), status, reason
+end
+
+--- The value of a header, the first where it is a list.
+---@return string|nil
+function headers.get(h, name)
+  local value = h and h[name:lower()]
+  if type(value) == "table" then return value[1] end
+  return value
+end
+
+--- Every value a header came with, in order.
+---@return string[]
+function headers.all(h, name)
+  name = name:lower()
+  local lists = repeated[h]
+  local list = lists and lists[name] or h[name]
+  if type(list) ~= "table" then return { list } end
+  local out = {}
+  for i = 1, #list do out[i] = list[i] end
+  return out
+end
+
+local TOKEN = "^[%w!#$%%&'*+%-.^_`|~]+$"
+
+-- Messages name the header and never show the value: it may be a key.
+local function check_value(name, value)
+  if type(value) ~= "string" then
+    return nil, ("header %q must be a string, not %s"):format(name, type(value))
+  end
+  if value:find("[\r\n]") then return nil, ("header %q holds a line break"):format(name) end
+  if value:find("%z") then return nil, ("header %q holds a NUL byte"):format(name) end
+  if value:gsub("\t", ""):find("%c") then return nil, ("header %q holds a control character"):format(name) end
+  if value:find("^[ \t]") or value:find("[ \t]$") then
+    return nil, ("header %q begins or ends with a space"):format(name)
+  end
+  return true
+end
+
+--- Whether a header can be sent.
+---@return true|nil
+---@return string|nil message
+function headers.check(name, value)
+  if type(name) ~= "string" then return nil, "a header's name must be a string, not " .. type(name) end
+  if name == "" then return nil, "a header's name is empty" end
+  if not name:find(TOKEN) then
+    local shown = name:sub(1, 40):gsub("%c", "?")
+    return nil, ("header name %q holds a character that no header name can"):format(shown)
+  end
+  return check_value(name, value)
+end
+
+local function first_number(h, names)
+  for i = 1, #names do
+    local value = headers.get(h, names[i])
+    local digits = value and value:match("^%s*(%d+)")
+    if digits then return tonumber(digits) end
+  end
+  return nil
+end
+
+local units = { h = 3600, m = 60, s = 1, ms = 0.001, us = 1e-6, ["µs"] = 1e-6, ns = 1e-9, d = 86400 }
+
+local function decimal(s)
+  local whole, fraction = s:match("^(%d*)%.?(%d*)$")
+  return (tonumber(whole) or 0) + (tonumber(fraction) or 0) / 10 ^ #fraction
+end
+
+-- 1m26.4s, 6ms, 2h: as Go writes durations.
+local function go_duration(s)
+  local total, position = 0, 1
+  while position <= #s do
+    local number, unit, stop = s:match("^(%d+%.?%d*)([^%d.]+)()", position)
+    if not number or not units[unit] then return nil end
+    total = total + decimal(number) * units[unit]
+    position = stop
+  end
+  return position > 1 and total or nil
+end
+
+-- A plain number is a wait, or a moment: no wait is 30 years long.
+local function until_reset(n, now)
+  if n > 1e12 then n = n / 1000 end
+  if n > 1e9 then return math.max(0, n - now) end
+  return n
+end
+
+local function reset_seconds(value, now)
+  if not value then return nil end
+  value = value:match("^%s*(.-)%s*$")
+  local plain = value:match("^%d+%.?%d*$")
+  if plain then return until_reset(decimal(plain), now) end
+  return go_duration(value)
+end
+
+local function first_reset(h, names, now)
+  for i = 1, #names do
+    local seconds = reset_seconds(headers.get(h, names[i]), now)
+    if seconds then return seconds end
+  end
+  return nil
+end
+
+-- Requests before the rest: that is what a caller can pace.
+local function names_of(what)
+  return { "x-ratelimit-" .. what .. "-requests", "x-ratelimit-" .. what, "ratelimit-" .. what }
+end
+
+local LIMIT, REMAINING, RESET = names_of("limit"), names_of("remaining"), names_of("reset")
+
+---@class marea.rate_limit
+---@field limit? number
+---@field remaining? number
+---@field reset? number seconds until the count starts anew
+---@field retry_after? number seconds
+
+--- What the server says about its limits; nil where it says nothing.
+---@param h table
+---@param now? number wall clock, seconds since 1970
+---@return marea.rate_limit|nil
+function headers.rate_limit(h, now)
+  now = now or os.time()
+  local limits = {
+    limit = first_number(h, LIMIT),
+    remaining = first_number(h, REMAINING),
+    reset = first_reset(h, RESET, now),
+    retry_after = retry.after(h, now),
+  }
+  if next(limits) == nil then return nil end
+  return limits
+end
+
+local request_id_names = {
+  "x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-ms-request-id", "x-correlation-id", "cf-ray",
+}
+
+--- The name the provider gave to this request, to quote to its support.
+---@return string|nil
+function headers.request_id(h)
+  for i = 1, #request_id_names do
+    local id = headers.get(h, request_id_names[i])
+    if id and id ~= "" then return id end
+  end
+  return nil
+end
+
+return headers

@@ -1,0 +1,221 @@
+-- SPDX-License-Identifier: MIT
+-- Waiting, and waking those who wait. A waiter is a task that has yielded, a
+-- record that somebody who can't yield looks at while driving the loop, or a
+-- function to be called. All yielding of the library happens here, in
+-- `suspend`; the C core never runs Lua: it names what is ready, and `dispatch`
+-- does the rest. A driver joins the engine to a loop: see `own` below for
+-- what one must have.
+
+local core = require "marea.core"
+local compat = require "marea.compat"
+
+local running, isyieldable = coroutine.running, compat.isyieldable
+local yield, resume, status = coroutine.yield, coroutine.resume, coroutine.status
+
+local loop = {}
+
+local engine               -- made when first needed
+local driver
+local waiting = {}         -- id of an engine's waker -> waiter
+local queue = { first = 1, last = 0 }   -- tasks to be resumed, in order
+local current              -- the task that is running
+local finished             -- called with a task whose coroutine is dead
+local PARKED = {}          -- what a task yields; anything else came from others
+
+-- The library's own libuv loop.
+local own = {
+  name = "libuv",
+  -- waits at most `seconds` (nil: as long as it takes) and lets the engine
+  -- act; false if nothing can ever happen
+  turn = function(e, seconds) return e:turn(seconds) end,
+  -- called after anything that may change what the engine wants
+  changed = function() end,
+}
+
+function loop.engine()
+  if not engine then
+    engine = core.engine()
+    driver = driver or own
+  end
+  return engine
+end
+
+function loop.driver()
+  loop.engine()
+  return driver
+end
+
+--- Lets another loop drive the engine from now on.
+function loop.drive(with)
+  local e = loop.engine()
+  if driver.release then driver.release(e) end
+  driver = with or own
+  if driver.adopt then driver.adopt(e) end
+end
+
+function loop.current()
+  return current
+end
+
+-- Only a task's own coroutine may be parked: a yield from a generator inside
+-- it, or from under a C function, would go astray.
+local function can_park(task)
+  return task and running() == task.co and isyieldable()
+end
+
+local function enqueue(task)
+  local last = queue.last + 1
+  queue.last = last
+  queue[last] = task
+end
+
+--- Makes a task run at the next opportunity.
+function loop.schedule(task)
+  task.awake = true
+  enqueue(task)
+  loop.driver().changed(engine)
+end
+
+function loop.wake(waiter)
+  if type(waiter) == "function" then waiter()
+  elseif waiter.co then loop.schedule(waiter)
+  else waiter.awake = true end
+end
+
+--- Runs a task until it waits, or ends.
+function loop.resume(task, ...)
+  local before = current
+  current = task
+  local ok, what = resume(task.co, ...)
+  current = before
+  if status(task.co) == "dead" then finished(task, ok, what)
+  elseif what ~= PARKED then loop.schedule(task) end   -- a plain yield: let others run
+end
+
+function loop.on_finished(f)
+  finished = f
+end
+
+-- Drives the loop until the record is awake. Other tasks run meanwhile.
+local function block(waiter, task)
+  if not loop.driver().turn then
+    error("this call would block the host's loop: make it inside marea.spawn", 0)
+  end
+  while not waiter.awake do
+    if task and task.cancelled then return task.cancelled end
+    if not loop.turn() and not waiter.awake then
+      error("nothing is left that could end this wait", 0)
+    end
+  end
+end
+
+--- The waiter to be woken with `loop.wake` when the caller may go on.
+function loop.waiter()
+  return can_park(current) and current or { awake = false }
+end
+
+--- Waits until `waiter`, made by the caller just before, is woken. Returns
+--- nothing, or the error with which the running task was cancelled: the caller
+--- puts its things in order and raises it.
+function loop.suspend(waiter)
+  local task = current
+  if not waiter.co then return block(waiter, task) end
+  if task.cancelled then return task.cancelled end
+  task.awake, task.parked = false, true
+  -- somebody else may resume the coroutine by hand: that is not a wake
+  repeat yield(PARKED) until task.awake
+  task.awake, task.parked = false, false
+  return task.cancelled
+end
+
+--- Waits until the engine names this id. Returns as `suspend` does.
+function loop.wait(id)
+  local waiter = loop.waiter()
+  waiting[id] = waiter
+  local cancelled = loop.suspend(waiter)
+  waiting[id] = nil
+  return cancelled
+end
+
+--- Calls f when the engine names this id, unless `loop.forget(id)` comes first.
+function loop.watch(id, f)
+  waiting[id] = f
+end
+
+function loop.forget(id)
+  waiting[id] = nil
+end
+
+--- Wakes whoever waits for this id, as if the engine had named it.
+function loop.interrupt(id)
+  local waiter = waiting[id]
+  waiting[id] = nil
+  if waiter then loop.wake(waiter) end
+end
+
+--- Lets the engine take what has arrived, without waiting and without waking
+--- anybody yet.
+function loop.poke()
+  if driver == own then engine:turn(0) end
+end
+
+local function wake_ready(e, over)
+  local id = e:ready()
+  while id do
+    local waiter = waiting[id]
+    if waiter then
+      waiting[id] = nil
+      if waiter.co then
+        waiter.awake = true
+        loop.resume(waiter)
+        if over and core.now() >= over then return true end
+      else
+        loop.wake(waiter)
+      end
+    end
+    id = e:ready()
+  end
+end
+
+local function run_queue(over)
+  local last = queue.last          -- what is added meanwhile waits a turn
+  while queue.first <= last do
+    local first = queue.first
+    local task = queue[first]
+    queue[first], queue.first = nil, first + 1
+    if task.awake and status(task.co) == "suspended" then loop.resume(task) end
+    if over and core.now() >= over then return end
+  end
+end
+
+--- Wakes whom the engine names and runs what is queued, until the moment
+--- `over`, if given.
+function loop.dispatch(over)
+  if wake_ready(engine, over) then return end
+  run_queue(over)
+end
+
+function loop.has_queued()
+  return queue.first <= queue.last
+end
+
+--- One turn: waits at most `seconds` for something to happen, then dispatches.
+--- False if nothing can ever happen again.
+function loop.turn(seconds, over)
+  local e = loop.engine()
+  if queue.first <= queue.last then seconds = 0 end
+  local alive = driver.turn(e, seconds)
+  loop.dispatch(over)
+  return alive
+end
+
+--- Waits. Returns as `suspend` does.
+function loop.sleep(seconds)
+  local timer, id = loop.engine():timer(seconds)
+  driver.changed(engine)
+  local cancelled = loop.wait(id)
+  timer:close()
+  return cancelled
+end
+
+return loop

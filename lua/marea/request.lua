@@ -1,0 +1,240 @@
+-- SPDX-License-Identifier: MIT
+-- One request as the caller sees it: waits for its turn, tries, and tries
+-- again where that can help; follows the one kind of redirect that is safe.
+-- This is the only layer that retries. Returns the answer once its first byte
+-- of body is here (or, read whole, its last): until then nothing has been
+-- handed over and a failure can still be mended.
+
+local core = require "marea.core"
+local Error = require "marea.error"
+local headers = require "marea.headers"
+local loop = require "marea.loop"
+local redact = require "marea.redact"
+local retry = require "marea.retry"
+local url = require "marea.url"
+
+local MAX_REDIRECTS = 5
+
+local request = {}
+
+---@class marea.Call what a client asks of this module
+---@field method string
+---@field url string
+---@field make_headers fun(): string[]|nil, table|nil lines, made anew for each try; or nil, err
+---@field body string|nil
+---@field whole boolean read the body to its end before returning
+---@field timeout table seconds by the name of the clock
+---@field deadline number|nil the end of the total clock
+---@field max_retries integer
+---@field limits marea.Limits
+---@field on table hooks
+---@field blank fun(s: string): string blanks what is secret
+---@field transfer table further options of the transfer
+---@field provider string|nil
+
+---@class marea.Answer
+---@field transfer userdata
+---@field id integer of its waker
+---@field status integer
+---@field headers table
+---@field body string|nil where read whole
+---@field release fun() gives the limiter's place back
+
+local function make_error(call, fields)
+  fields.method, fields.url, fields.provider = call.method, call.url, call.provider
+  fields.redact = call.blank
+  return Error.new(fields)
+end
+
+---- hooks --------------------------------------------------------------------
+
+local function blanked_headers(call, list)
+  local out = {}
+  for i, line in ipairs(redact.headers(list)) do out[i] = call.blank(line) end
+  return out
+end
+
+local function tell_request(call, list, try)
+  if not call.on.request then return end
+  call.on.request { method = call.method, url = redact.url(call.blank(call.url)),
+    headers = blanked_headers(call, list), attempt = try, provider = call.provider }
+end
+
+local function tell_response(call, answer, started)
+  if not call.on.response then return end
+  call.on.response { method = call.method, url = redact.url(call.blank(call.url)),
+    status = answer.status, headers = redact.deep(redact.headers(answer.headers), call.blank),
+    seconds = core.now() - started, provider = call.provider }
+end
+
+---- one try ------------------------------------------------------------------
+
+-- The total clock also runs in the C core, from what is left of it.
+local function start(call, list)
+  local options = {
+    method = call.method, url = call.url, headers = list, body = call.body,
+    connect = call.timeout.connect, first_byte = call.timeout.first_byte,
+    idle = call.timeout.idle, event = call.timeout.event,
+  }
+  if call.deadline then options.total = math.max(call.deadline - core.now(), 1e-6) end
+  for name, value in pairs(call.transfer) do options[name] = value end
+  local transfer, id = loop.engine():transfer(options)
+  loop.driver().changed(loop.engine())
+  local task = loop.current()
+  if task then task.owned[transfer] = true end
+  return transfer, id
+end
+
+--- Waits until the transfer has something to say. Returns as loop.suspend does.
+function request.wait(transfer, id)
+  while not transfer:wait() do
+    loop.driver().changed(loop.engine())
+    local cancelled = loop.wait(id)
+    if cancelled then return cancelled end
+  end
+end
+
+-- Reads the body to its end.
+local function read_whole(answer)
+  answer.transfer:read_as("whole")
+  local cancelled = request.wait(answer.transfer, answer.id)
+  if cancelled then return cancelled end
+  answer.body = answer.transfer:bytes() or ""
+end
+
+--- The error a transfer ended with, or nil.
+---@param call table
+function request.failure(call, transfer, extra)
+  local kind, message, phase = transfer:failure()
+  if not kind then return nil end
+  if kind == "timeout" then message = "timed out (" .. phase .. ")" end
+  local fields = { kind = kind, message = message, phase = phase }
+  for name, value in pairs(extra or {}) do fields[name] = value end
+  return make_error(call, fields)
+end
+
+local function is_success(status)
+  return status >= 200 and status < 300
+end
+
+-- What is wrong with the answer, or nil. Its body is read if so.
+local function judge(call, answer)
+  local transfer = answer.transfer
+  if not is_success(answer.status or 0) and not answer.body then
+    local cancelled = read_whole(answer)
+    if cancelled then error(cancelled, 0) end
+  end
+  if answer.status and answer.status >= 300 then
+    return Error.from_response { status = answer.status, headers = answer.headers,
+      body = answer.body, provider = call.provider, method = call.method,
+      url = call.url, redact = call.blank }
+  end
+  local failed = transfer:done() and transfer:failure()
+  if failed and (call.whole or transfer:received() == 0) then
+    return request.failure(call, transfer, { status = answer.status,
+      body = answer.body, request_id = headers.request_id(answer.headers) })
+  end
+end
+
+local function read_answer(call, answer)
+  local transfer = answer.transfer
+  if call.whole then transfer:read_as("whole") end
+  local cancelled = request.wait(transfer, answer.id)
+  if cancelled then error(cancelled, 0) end
+  answer.headers, answer.status = headers.parse(transfer:head())
+  if call.whole then answer.body = transfer:bytes() or "" end
+  return judge(call, answer)
+end
+
+local function let_go(answer)
+  answer.transfer:close()
+  loop.driver().changed(loop.engine())
+  answer.release()
+end
+
+local function enter(call)
+  local release, cancelled = call.limits:enter(call.deadline)
+  if cancelled then error(cancelled, 0) end
+  if release then return release end
+  return nil, make_error(call, { kind = "timeout", phase = "total",
+    message = "timed out waiting for the limits" })
+end
+
+-- The answer; or nil, an error, and the headers that came with it.
+local function try_once(call, try)
+  local release, late = enter(call)
+  if not release then return nil, late end
+  local list, err = call.make_headers()
+  if not list then
+    release()
+    return nil, err
+  end
+  local answer, started = { release = release }, core.now()
+  local ok, fault = pcall(function()
+    tell_request(call, list, try)
+    answer.transfer, answer.id = start(call, list)
+    local problem = read_answer(call, answer)
+    tell_response(call, answer, started)
+    return problem
+  end)
+  if ok and not fault then return answer end
+  if answer.transfer then let_go(answer) else release() end
+  if not ok then error(fault, 0) end
+  return nil, fault, answer.headers
+end
+
+---- redirects ----------------------------------------------------------------
+
+local function redirect_target(call, location)
+  if call.method ~= "GET" then return nil end
+  local target = url.resolve(call.url, location)
+  if not target or url.parse(target).userinfo then return nil end   -- no credentials of theirs
+  if url.origin(target) == url.origin(call.url) then return target end
+end
+
+local function try_and_follow(call, try)
+  for _ = 0, MAX_REDIRECTS do
+    local answer, err, fields = try_once(call, try)
+    if answer then return answer end
+    local target = err.status and err.status < 400 and fields and fields.location
+      and redirect_target(call, fields.location)
+    if not target then return nil, err, fields end
+    call.url = target
+  end
+  return nil, make_error(call, { kind = "protocol", message = "too many redirects" })
+end
+
+---- tries --------------------------------------------------------------------
+
+local function wait_before_next(call, err, fields, try)
+  local wait = retry.after(fields) or err.retry_after or retry.delay(try)
+  local attempts = err.attempts
+  attempts[#attempts].wait = wait
+  if call.deadline and core.now() + wait >= call.deadline then return false end
+  if call.on.retry then call.on.retry { error = err, wait = wait, attempt = try } end
+  local cancelled = loop.sleep(wait)
+  if cancelled then error(cancelled, 0) end
+  return true
+end
+
+--- Sends a request. Returns the answer, or nil and an error; raises only when
+--- the task is cancelled, or what a hook raises.
+---@param call marea.Call
+---@return marea.Answer|nil, marea.error|nil
+function request.send(call)
+  local attempts = {}
+  for try = 1, math.huge do
+    local answer, err, fields = try_and_follow(call, try)
+    if answer then return answer end
+    attempts[try] = { status = err.status, kind = err.kind }
+    err.attempts = attempts
+    local again = retry.should(err, fields, { retries = try - 1, max_retries = call.max_retries })
+    if not again or not wait_before_next(call, err, fields, try) then return nil, err end
+  end
+end
+
+request.make_error = make_error
+request.let_go = let_go
+request.read_whole = read_whole
+
+return request

@@ -1,0 +1,105 @@
+-- SPDX-License-Identifier: MIT
+-- What a call returns: the decoded JSON, and fields computed from it. They are
+-- computed when asked for and never stored, so a result, or a message of it,
+-- that is sent back or encoded holds wire fields alone; and a wire field of
+-- the same name is never hidden.
+
+local json = require "marea.json"
+local normalise = require "marea.normalise"
+local responses = require "marea.gather.responses"
+
+local result = {}
+
+-- The answer each result came in: beside the tables, not in them.
+local answers = setmetatable({}, { __mode = "k" })
+
+local function first_choice(self)
+  local choices = rawget(self, "choices")
+  local choice = type(choices) == "table" and choices[1]
+  return type(choice) == "table" and choice or nil
+end
+
+local function message_of(self)
+  local choice = first_choice(self)
+  local message = choice and choice.message
+  return type(message) == "table" and message or nil
+end
+
+local function output_events(self, kind)
+  local texts = {}
+  for _, item in ipairs(self.output) do
+    for _, event in ipairs(type(item) == "table" and responses.item_events(item) or {}) do
+      if event.type == kind then texts[#texts + 1] = event.text end
+    end
+  end
+  return texts[1] and table.concat(texts) or nil
+end
+
+local function is_response(self)
+  return type(rawget(self, "output")) == "table"
+end
+
+local computed = {}
+
+function computed.output_text(self)
+  if is_response(self) then return output_events(self, "text") or "" end
+  local message, choice = message_of(self), first_choice(self)
+  if message then return (normalise.content(message.content)) end
+  if choice and type(choice.text) == "string" then return choice.text end
+  local text = rawget(self, "text")
+  return type(text) == "string" and text or ""
+end
+
+function computed.reasoning_text(self)
+  if is_response(self) then return output_events(self, "reasoning") end
+  local message = message_of(self)
+  if not message then return nil end
+  local _, among_parts = normalise.content(message.content)
+  return (normalise.reasoning(message)) or among_parts
+end
+
+local function response_calls(self)
+  local calls = {}
+  for _, item in ipairs(self.output) do
+    if type(item) == "table" and item.type == "function_call" then
+      calls[#calls + 1] = normalise.tool_call(item)
+    end
+  end
+  return calls
+end
+
+function computed.tool_calls(self)
+  if is_response(self) then return response_calls(self) end
+  local message, calls = message_of(self), {}
+  local wire = message and message.tool_calls
+  for _, call in ipairs(type(wire) == "table" and wire or {}) do
+    if type(call) == "table" then calls[#calls + 1] = normalise.tool_call(call) end
+  end
+  return calls
+end
+
+function computed.response(self)
+  return answers[self]
+end
+
+local metatable = { __name = "marea.result" }
+
+function metatable:__index(key)
+  local compute = computed[key]
+  return compute and compute(self)
+end
+
+function metatable:__tostring()
+  return self.output_text
+end
+
+--- Makes a result of decoded JSON. A bare array becomes `{ data = array }`.
+---@param value table
+---@param answer table|nil { status, headers, request_id, rate_limit }
+function result.new(value, answer)
+  if json.is_array(value) then value = { data = value } end
+  answers[value] = answer
+  return setmetatable(value, metatable)
+end
+
+return result

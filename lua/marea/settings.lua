@@ -1,0 +1,320 @@
+-- SPDX-License-Identifier: MIT
+-- What a client was told, checked and completed: where requests go, with which
+-- key, headers, clocks and limits. Kept apart from the client the user holds,
+-- so that no dump of that shows a secret.
+
+local core = require "marea.core"
+local check = require "marea.check"
+local headers = require "marea.headers"
+local limiter = require "marea.limiter"
+local providers = require "marea.providers"
+local redact = require "marea.redact"
+local url = require "marea.url"
+local Error = require "marea.error"
+
+local settings = {}
+
+settings.version = "0.1.0"
+
+local client_options = {
+  provider = "a string or a table", api_key = "a string or a function",
+  base_url = "a string", model = "a string or a table", headers = "a table",
+  timeout = "a number of seconds or a table", max_retries = "a whole number of at least 0",
+  limits = "a table", proxy = "a string", ca_file = "a non-empty string",
+  verify = "a boolean", on = "a table", max_body_size = "a whole number of at least 1",
+  max_event_size = "a whole number of at least 1",
+}
+
+local call_options = {
+  timeout = "a number of seconds or a table", headers = "a table",
+  max_retries = "a whole number of at least 0", query = "a table",
+  api_key = "a string or a function",
+}
+
+local SECONDS = "seconds (a number above 0), or false"
+local clocks = { connect = SECONDS, first_byte = SECONDS, idle = SECONDS,
+  event = SECONDS, total = SECONDS }
+local default_clocks = { connect = 10, first_byte = 120, idle = 60 }
+
+local hooks = { request = "a function", response = "a function", retry = "a function" }
+
+local limit_options = { requests_per_minute = "a whole number of at least 1",
+  concurrent = "a whole number of at least 1" }
+
+local MiB = 1024 * 1024
+local MAX_BODY, MAX_EVENT = 256 * MiB, 64 * MiB
+
+---- checks -------------------------------------------------------------------
+
+local function check_timeout(level, who, timeout)
+  if type(timeout) == "table" then
+    check.fields(level + 1, who .. ", timeout", timeout, clocks)
+  end
+end
+
+local function check_headers(level, who, list)
+  for name, value in pairs(list or {}) do
+    if value ~= false then
+      local ok, message = headers.check(name, value)
+      if not ok then error(who .. ", headers: " .. message, level + 2) end
+    end
+  end
+end
+
+local function check_model(level, model)
+  if type(model) ~= "table" then return end
+  for kind, name in pairs(model) do
+    check.value(level + 1, "marea.client, model." .. tostring(kind), "a non-empty string", name)
+  end
+end
+
+--- Checks the second table of a call.
+function settings.check_call(level, who, options)
+  if options == nil then return {} end
+  check.fields(level + 1, who .. ", options", options, call_options)
+  check_timeout(level + 1, who, options.timeout)
+  check_headers(level + 1, who, options.headers)
+  return options
+end
+
+local function check_file(level, path)
+  local file = io.open(path, "rb")
+  if not file then
+    error(("marea.client, ca_file: can't read %q"):format(path), level + 2)
+  end
+  file:close()
+end
+
+local function check_client(level, options)
+  local who = "marea.client"
+  check.fields(level + 1, who, options, client_options)
+  check_timeout(level + 1, who, options.timeout)
+  check_headers(level + 1, who, options.headers)
+  check_model(level + 1, options.model)
+  if options.on then check.fields(level + 1, who .. ", on", options.on, hooks) end
+  if options.limits then
+    check.fields(level + 1, who .. ", limits", options.limits, limit_options)
+  end
+  if options.ca_file then check_file(level + 1, options.ca_file) end
+end
+
+---- the provider -------------------------------------------------------------
+
+local function find_preset(level, options)
+  local name = options.provider
+  if name == nil then
+    if options.base_url then return { models = {}, default_model = {}, key_optional = true } end
+    name = "openai"
+  end
+  if type(name) == "table" then return name end
+  local preset, message = providers.get(name)
+  if not preset then error("marea.client, provider: " .. message, level + 2) end
+  return preset
+end
+
+local function find_base(level, options, preset)
+  local base = options.base_url or preset.base_url
+  if not base then
+    error(("marea.client: provider %q needs a base_url%s"):format(preset.name or "?",
+      preset.base_url_example and ", such as " .. preset.base_url_example or ""), level + 2)
+  end
+  url.check_base(base, level + 2)
+  return base
+end
+
+---- keys ---------------------------------------------------------------------
+
+-- A key from a file often ends in a newline.
+local function clean_key(key)
+  key = key:match("^%s*(.-)%s*$")
+  if key == "" then return nil end
+  if key:find("[%c\127-\255 ]") then return nil, "the key holds characters no key has" end
+  return key
+end
+
+--- The key for one try, or nil and why there is none ("" where none is needed).
+local function find_key(s, source)
+  source = source or s.api_key
+  if type(source) == "function" then
+    source = source()
+    if type(source) ~= "string" then return nil, "the function api_key returned no string" end
+  end
+  if source == nil and s.preset.api_key_env then source = os.getenv(s.preset.api_key_env) end
+  local key, fault = clean_key(source or "")
+  if key or fault then return key, fault end
+  if s.preset.key_optional or not s.preset.api_key_env then return nil, "" end
+  return nil, ("no key: set %s, or give api_key"):format(s.preset.api_key_env)
+end
+
+-- A key must not cross the open internet unencrypted.
+local function is_nearby(host)
+  if url.is_loopback(host) or not host:find("%.") then return true end
+  if host:find("%.local$") or host:find("%.internal$") or host:find("%.lan$") then return true end
+  local a, b = host:match("^(%d+)%.(%d+)%.%d+%.%d+$")
+  a, b = tonumber(a), tonumber(b)
+  return a == 10 or a == 192 and b == 168 or a == 172 and b ~= nil and b >= 16 and b <= 31
+end
+
+local function check_safety(level, s, options)
+  local parts = url.parse(s.base_url)
+  if options.verify == false and not options.base_url then
+    error("marea.client: verify = false is allowed only together with a base_url", level + 2)
+  end
+  local has_key = options.api_key ~= nil or s.preset.api_key_env ~= nil
+  if has_key and parts.scheme == "http" and options.verify ~= false
+    and not is_nearby(parts.host) then
+    error("marea.client, base_url: http would show the key to everybody on the way to "
+      .. parts.host .. ": use https, or say verify = false", level + 2)
+  end
+end
+
+---- making settings ----------------------------------------------------------
+
+local function merge(base, more)
+  local out = {}
+  for key, value in pairs(base or {}) do out[key] = value end
+  for key, value in pairs(more or {}) do out[key] = value end
+  return out
+end
+
+local function clocks_from(base, timeout)
+  if type(timeout) == "number" then return merge(base, { total = timeout }) end
+  local out = merge(base, timeout)
+  for name, seconds in pairs(out) do
+    if seconds == false then out[name] = nil end
+  end
+  return out
+end
+
+local function limits_for(options, preset)
+  local given = options.limits or preset.limits or {}
+  return limiter.new { requests_per_minute = given.requests_per_minute,
+    concurrent = given.concurrent }
+end
+
+--- Settings from the options of marea.client.
+function settings.new(level, options)
+  check_client(level + 1, options)
+  local preset = find_preset(level + 1, options)
+  local s = {
+    preset = preset, options = options, base_url = find_base(level + 1, options, preset),
+    api_key = options.api_key, model = options.model, headers = options.headers or {},
+    timeout = clocks_from(default_clocks, options.timeout),
+    max_retries = options.max_retries or 2, on = options.on or {},
+    limits = limits_for(options, preset),
+    proxy = options.proxy, ca_file = options.ca_file, insecure = options.verify == false,
+    max_body = options.max_body_size or MAX_BODY,
+    max_event = options.max_event_size or MAX_EVENT,
+    blank = nil, blank_key = nil,
+  }
+  check_safety(level + 1, s, options)
+  return s
+end
+
+--- Settings as `base`, but for `options`. Limits are shared unless given.
+function settings.extend(level, base, options)
+  check_client(level + 1, options)
+  local all = merge(base.options, options)
+  all.headers = merge(base.options.headers, options.headers)
+  local s = settings.new(level + 1, all)
+  s.timeout = clocks_from(base.timeout, options.timeout)
+  if not options.limits and s.preset == base.preset then s.limits = base.limits end
+  return s
+end
+
+---- what a call needs --------------------------------------------------------
+
+function settings.timeout(s, options)
+  if options.timeout == nil then return s.timeout end
+  return clocks_from(s.timeout, options.timeout)
+end
+
+local function userinfo(u)
+  local parts = u and url.parse(u)
+  return parts and parts.userinfo
+end
+
+local function secrets_of(s, key)
+  local list = { key }
+  for name, value in pairs(s.headers) do
+    if value and redact.is_secret_header(name) then
+      list[#list + 1] = value
+      list[#list + 1] = value:match("^%S+%s+(.+)$")
+    end
+  end
+  for _, info in ipairs { userinfo(s.proxy) or false, userinfo(s.base_url) or false } do
+    if info then
+      list[#list + 1] = info
+      list[#list + 1] = info:match(":(.+)$")
+    end
+  end
+  return list
+end
+
+--- The function that blanks this client's secrets.
+function settings.blanker(s, key, more)
+  if more then return redact.new(secrets_of({ headers = merge(s.headers, more),
+    proxy = s.proxy, base_url = s.base_url }, key)) end
+  if not s.blank or s.blank_key ~= key then
+    s.blank, s.blank_key = redact.new(secrets_of(s, key)), key
+  end
+  return s.blank
+end
+
+--- The key for one try; nil and an error where one is needed and missing.
+function settings.key(s, source)
+  local key, fault = find_key(s, source)
+  if key or fault == "" then return key end
+  return nil, Error.new { kind = "authentication", message = fault, provider = s.preset.name }
+end
+
+-- One spelling of each name counts, whatever its case: the last one set.
+local function put(list, places, name, value)
+  local place = places[name:lower()]
+  if not place then
+    place = #list + 1
+    places[name:lower()] = place
+  end
+  if value == false then list[place] = ""
+  elseif value == "" then list[place] = name .. ";"   -- libcurl's way to send it empty
+  else list[place] = name .. ": " .. value end
+end
+
+--- Header lines of a request; `false` takes one away.
+---@param own table the call's own headers, by name
+---@param fixed table { name, value } pairs that come first
+function settings.header_lines(s, key, own, fixed)
+  local list, places = {}, {}
+  put(list, places, "User-Agent", "marea/" .. settings.version)
+  local auth = s.preset.auth or { header = "Authorization", prefix = "Bearer " }
+  if key then put(list, places, auth.header, (auth.prefix or "") .. key) end
+  for _, pair in ipairs(fixed) do put(list, places, pair[1], pair[2]) end
+  for name, value in pairs(s.headers) do put(list, places, name, value) end
+  for name, value in pairs(own or {}) do put(list, places, name, value) end
+  local out = { "Expect:" }      -- libcurl would wait for leave to send
+  for _, line in ipairs(list) do
+    if line ~= "" then out[#out + 1] = line end
+  end
+  if not places.accept then out[#out + 1] = "Accept:" end
+  return out
+end
+
+--- Options of the C core's transfer.
+function settings.transfer(s, streamed)
+  return {
+    proxy = s.proxy, ca_file = s.ca_file, insecure = s.insecure,
+    max_body = s.max_body, max_event = s.max_event,
+    -- Older libcurls buffer without bound what a paused HTTP/2 stream receives
+    -- (megabytes each), and stall streams that share a connection.
+    http1 = streamed and core.versions().libcurl_number < 0x080000,
+  }
+end
+
+--- The model for a kind of call, where the caller names none.
+function settings.model(s, kind)
+  local given = s.model
+  if type(given) == "table" then given = given[kind] end
+  return given or (s.preset.default_model or {})[kind]
+end
+
+return settings

@@ -1,0 +1,416 @@
+-- SPDX-License-Identifier: MIT
+-- A streamed answer. One primitive, `advance`, takes what has arrived, waiting
+-- only when nothing has; every reader is a few lines over it. What was read is
+-- gathered on the way, so that `result` gives what the call without `stream`
+-- would have given.
+--
+-- Where a chunk repeats the one before it but for a piece of text, the C core
+-- takes the text without decoding the rest (csrc/shape.h); `learn` tells it
+-- where the text is.
+
+local json = require "marea.json"
+local Error = require "marea.error"
+local chat = require "marea.gather.chat"
+local headers = require "marea.headers"
+local loop = require "marea.loop"
+local request = require "marea.request"
+local responses = require "marea.gather.responses"
+local result = require "marea.result"
+
+local stream = {}
+
+---@class marea.Stream
+---@field response table { status, headers, request_id, rate_limit }
+local methods = {}
+local metatable = { __name = "marea.stream", __index = methods }
+
+-- What the readers need and nobody else should see: kept beside the stream,
+-- so that a dump of it shows no request.
+local states = setmetatable({}, { __mode = "k" })
+
+function metatable:__tostring()
+  local s = states[self]
+  return "marea.stream (" .. (s.err and s.err.kind or s.ended and "ended" or "open") .. ")"
+end
+
+---- ending -------------------------------------------------------------------
+
+local function collect(s)
+  local text = s.transfer and s.transfer:collect()
+  if text then s.gather:add_run(text) end
+end
+
+local function let_go(s)
+  if not s.transfer then return end
+  collect(s)
+  local transfer = s.transfer
+  s.transfer = nil
+  request.let_go { transfer = transfer, release = s.release }
+end
+
+local function snapshot(s)
+  collect(s)
+  return result.new(s.gather:result(), s.response)
+end
+
+local function break_off(s, err)
+  if s.ended then return end
+  err.partial = err.partial or snapshot(s)
+  s.ended, s.err = true, err
+  let_go(s)
+end
+
+local function error_fields(s, kind)
+  return { kind = kind, status = s.response.status, request_id = s.response.request_id,
+    provider = s.call.provider, method = s.call.method, url = s.call.url,
+    redact = s.call.blank }
+end
+
+local function fail(s, kind, message)
+  local fields = error_fields(s, kind)
+  fields.message = message
+  break_off(s, Error.new(fields))
+end
+
+-- The end of the body often lies in what has arrived already; read, it lets
+-- the connection be used again.
+local function end_well(s)
+  collect(s)
+  s.gather:finish(s.queue)
+  s.ended = true
+  if not s.transfer:done() then loop.poke() end
+  let_go(s)
+end
+
+-- The end of the events: it is a good one after [DONE], once every choice has
+-- said why it ended, or where there are no choices.
+local function end_of_events(s, done)
+  collect(s)
+  local good = s.gather:is_finished() or done and s.gather:has_output()
+  if good or s.strange then return end_well(s) end
+  fail(s, "truncated", "the stream stopped before its end")
+end
+
+---- chunks -------------------------------------------------------------------
+
+-- Which gatherer is for this stream shows in its first telling chunk: the
+-- endpoint need not be known.
+local function choose_gather(s, chunk)
+  if chunk.choices ~= nil then s.chosen = true
+  elseif type(chunk.type) == "string" and chunk.type:find("^response%.") then
+    s.gather, s.chosen = responses.new(), true
+  else s.strange = true end
+end
+
+local function is_error(chunk, kind)
+  if kind == "error" or chunk.type == "error" then return true end
+  return (chunk.error ~= nil or chunk.choices == nil) and Error.is_error_payload(chunk)
+end
+
+local function check_gather(s)
+  if s.gather.failed then
+    break_off(s, Error.from_payload(s.gather.failed, error_fields(s, "stream")))
+  elseif s.gather:ended_with("error") then
+    fail(s, "stream", "the server ended the stream with an error")
+  end
+end
+
+local function learn(s, event, key)
+  if s.whole_chunks or not s.transfer:learn(key, event.text) then return end
+  s.fast, s.fast_index = event.type, event.index
+  s.fast_text = event.type == "text" and event.index == 0
+end
+
+-- Takes in a chunk that was decoded: its events go to the queue.
+local function take_chunk(s, chunk, kind)
+  if type(chunk) ~= "table" then return end
+  if is_error(chunk, kind) then
+    return break_off(s, Error.from_payload(chunk, error_fields(s, "stream")))
+  end
+  collect(s)
+  if not s.chosen then choose_gather(s, chunk) end
+  local event, key = s.gather:add(chunk, s.queue)
+  if event then learn(s, event, key) end
+  check_gather(s)
+end
+
+local function not_json(s, kind, message)
+  if kind == "error" then fail(s, "stream", "the server sent an error that is not JSON")
+  else fail(s, "decode", "an event is not JSON: " .. message) end
+end
+
+-- Takes in what transfer:pull gave, if it was not text.
+local function take(s, text, chunk, kind, message)
+  if text == true then end_of_events(s, true)
+  elseif message then not_json(s, kind, message)
+  else
+    take_chunk(s, chunk, kind)
+    return chunk
+  end
+end
+
+-- What came after the last whole event, and how the transfer ended.
+local function at_end(s)
+  local transfer = s.transfer
+  local text, chunk, kind = transfer:rest()
+  if text == true then return end_of_events(s, true) end
+  if chunk ~= nil then take_chunk(s, chunk, kind) end
+  if s.ended then return end
+  local err = request.failure(s.call, transfer, { status = s.response.status,
+    request_id = s.response.request_id })
+  if err then break_off(s, err) else end_of_events(s, false) end
+end
+
+local function wait(s)
+  if s.reading then error("another task is reading this stream", 0) end
+  s.reading = true
+  local cancelled = request.wait(s.transfer, s.id)
+  s.reading = false
+  if not cancelled then return end
+  break_off(s, cancelled)
+  error(cancelled, 0)
+end
+
+-- One event of the wire, waited for if need be. Returns its text if it was
+-- taken by shape; else nil and the chunk, whose events are in the queue; else
+-- nothing, at the end.
+local function advance(s)
+  while not s.ended do
+    local transfer = s.transfer
+    local text, chunk, kind, message = s.pull(transfer)
+    if text == nil then
+      if not transfer:wait() then wait(s)
+      elseif transfer:done() then at_end(s) end
+    elseif text and text ~= true then return text
+    else
+      chunk = take(s, text, chunk, kind, message)
+      if chunk ~= nil then return nil, chunk end
+    end
+  end
+end
+
+---- readers ------------------------------------------------------------------
+
+local function pop(s)
+  local queue, first = s.queue, s.first
+  local event = queue[first]
+  if event then
+    queue[first] = nil
+    s.first = first + 1
+  elseif first > 1 then
+    s.queue, s.first = {}, 1
+  end
+  return event
+end
+
+local function next_event(s)
+  while true do
+    local event = pop(s)
+    if event then return event end
+    if s.ended then return nil end
+    local text = advance(s)
+    if text then return { type = s.fast, text = text, index = s.fast_index } end
+  end
+end
+
+-- The error an ended stream has for its reader. One that closed it itself has
+-- none; one that was waiting when another closed it is told, once.
+local function take_error(s)
+  if s.closed and not s.interrupted then return nil end
+  s.interrupted = false
+  return s.err
+end
+
+local function finish(s)
+  local err = take_error(s)
+  if err then error(err, 0) end
+end
+
+local function claim(self, name)
+  local s = states[self]
+  if s.claimed then error("stream:" .. name .. ": this stream has been read already", 3) end
+  s.claimed = true
+  return s
+end
+
+-- The hot path: nothing queued, and the next chunk fits the shape.
+local function next_text(s)
+  local text, chunk, kind, message
+  if s.fast_text and not s.ended and s.queue[s.first] == nil then
+    text, chunk, kind, message = s.pull(s.transfer)
+    if text and text ~= true then return text end
+    if text ~= nil then take(s, text, chunk, kind, message) end
+  end
+  while true do
+    local event = next_event(s)
+    if not event then return finish(s) end
+    if event.type == "text" and event.index == 0 then return event.text end
+  end
+end
+
+--- Iterates over the pieces of text (of the first choice, if there are more).
+--- Raises the error if the stream breaks.
+---@return fun(): string|nil
+function methods:text()
+  return next_text, claim(self, "text"), nil, self
+end
+
+local function next_chunk(s)
+  s.queue, s.first = {}, 1
+  local _, chunk = advance(s)
+  if chunk == nil or s.err then return finish(s) end
+  return chunk
+end
+
+--- Iterates over the decoded chunks, as they are on the wire.
+---@return fun(): table|nil
+function methods:chunks()
+  local s = claim(self, "chunks")
+  s.whole_chunks = true
+  if s.transfer then
+    collect(s)
+    s.transfer:forget()
+  end
+  return next_chunk, s, nil, self
+end
+
+local function each_event(s)
+  return next_event(s) or finish(s)
+end
+
+--- Iterates over events: text, reasoning, refusal, tool_call.delta, tool_call,
+--- finish and usage.
+---@return fun(): table|nil
+function methods:events()
+  return each_event, claim(self, "events"), nil, self
+end
+
+--- The next event; nil at the end; nil and the error if the stream broke.
+---@return table|nil event, marea.error|nil
+function methods:next()
+  local s = states[self]
+  local event = next_event(s)
+  if event then return event end
+  return nil, take_error(s)
+end
+
+--- Reads what is left, and returns what the call without `stream` would have
+--- returned; or nil and the error.
+---@return marea.Result|nil, marea.error|nil
+function methods:result()
+  local s = states[self]
+  while not s.ended do
+    advance(s)
+    s.queue, s.first = {}, 1
+  end
+  if s.err then return nil, s.err end
+  s.result = s.result or snapshot(s)
+  return s.result
+end
+
+--- What has come so far, shaped as `result`.
+---@return marea.Result
+function methods:snapshot()
+  return snapshot(states[self])
+end
+
+--- Ends the transfer now and frees its connection. Harmless twice. A task that
+--- is waiting for the stream gets a `cancelled` error.
+function methods:close()
+  local s = states[self]
+  if s.ended then return end
+  s.closed, s.interrupted = true, s.reading
+  fail(s, "cancelled", "the stream was closed")
+  if s.reading then loop.interrupt(s.id) end
+end
+
+metatable.__close = methods.close
+
+---- making one ---------------------------------------------------------------
+
+local function new(call, answer, response, n)
+  local self = setmetatable({ response = response }, metatable)
+  states[self] = {
+    call = call, response = response, id = answer.id, release = answer.release,
+    transfer = answer.transfer,  -- nil once let go
+    pull = answer.transfer.pull,
+    gather = chat.new(n),
+    chosen = false,              -- is that the right gatherer?
+    strange = false,             -- chunks came that no gatherer knows
+    queue = {}, first = 1,       -- events not yet read
+    fast = nil, fast_index = nil, fast_text = false,   -- what text taken by shape is
+    whole_chunks = false,        -- the reader wants every chunk decoded
+    reading = false, interrupted = false, claimed = false, closed = false,
+    ended = false, err = nil, result = nil,
+  }
+  return self, states[self]
+end
+
+local function excerpt(text)
+  return (text:sub(1, 200):gsub("%c", " "))
+end
+
+local function refuse(call, answer, response, message)
+  local err = request.make_error(call, { kind = "protocol", status = answer.status,
+    request_id = response.request_id, message = message, body = answer.body })
+  request.let_go(answer)
+  return nil, err
+end
+
+-- A server that answers a streamed call with plain JSON: a stream of one.
+local function from_json(call, answer, response, n)
+  local cancelled = request.read_whole(answer)
+  if cancelled then
+    request.let_go(answer)
+    error(cancelled, 0)
+  end
+  local failed = request.failure(call, answer.transfer, { status = answer.status })
+  local value, message = json.decode(answer.body)
+  if failed or type(value) ~= "table" then
+    request.let_go(answer)
+    return nil, failed or request.make_error(call, { kind = "decode", message = message,
+      status = answer.status, body = answer.body })
+  end
+  if Error.is_error_payload(value) then
+    request.let_go(answer)
+    return nil, Error.from_payload(value, { status = answer.status, method = call.method,
+      url = call.url, provider = call.provider, redact = call.blank })
+  end
+  local self, s = new(call, answer, response, n)
+  s.result = result.new(value, response)
+  take_chunk(s, value.output and { type = "response.completed", response = value } or value)
+  if not s.ended then end_well(s) end
+  return self
+end
+
+local function looks_like_events(text)
+  text = text:gsub("^\239\187\191", "")
+  return text:find("^[\r\n]*:") or text:find("^[\r\n]*%a+[:\r\n]") and not text:find("^%s*[{<]")
+end
+
+local function media_type(answer)
+  local value = headers.get(answer.headers, "content-type")
+  return value and value:lower():match("^%s*([^;%s]*)") or ""
+end
+
+--- Makes a stream of an answer whose body has begun; or returns nil, err.
+---@param call marea.Call
+---@param answer marea.Answer
+---@param response table what `stream.response` shows
+---@param n integer|nil how many choices were asked for
+function stream.open(call, answer, response, n)
+  local kind = media_type(answer)
+  local start = answer.transfer:peek(64)
+  if kind == "text/event-stream" or kind == "" and looks_like_events(start) then
+    answer.transfer:read_as("events")
+    return (new(call, answer, response, n))
+  end
+  if kind:find("json", 1, true) or kind == "" and start:find("^%s*[{%[]") then
+    return from_json(call, answer, response, n)
+  end
+  answer.body = answer.transfer:peek(200)
+  return refuse(call, answer, response, ("expected an event stream, got %s: %s"):format(
+    kind == "" and "no content type" or kind, excerpt(answer.body)))
+end
+
+return stream

@@ -1,0 +1,335 @@
+-- SPDX-License-Identifier: MIT
+-- Tasks: functions that run side by side on one thread, each in a coroutine.
+-- Cancelling a task raises a `cancelled` error where it waits; what it opened
+-- is closed before `cancel` returns.
+
+local compat = require "marea.compat"
+local Error = require "marea.error"
+local loop = require "marea.loop"
+
+local pack, unpack = compat.pack, compat.unpack
+local status = coroutine.status
+
+local task = {}
+
+local live = {}            -- tasks that have not ended
+local nlive = 0
+local unclaimed = {}       -- failed tasks nobody has awaited, oldest first
+local in_run = false
+
+---@class marea.Task
+---@field status "running"|"done"|"failed"|"cancelled"
+local methods = {}
+local metatable = { __name = "marea.task", __index = methods }
+
+function metatable:__tostring()
+  return "marea.task (" .. self.status .. ")"
+end
+
+local function check_function(f, who, level)
+  local kind = type(f)
+  local callable = kind == "function" or (getmetatable(f) or {}).__call
+  if not callable then
+    error(who .. " expects a function, got " .. kind, (level or 1) + 2)
+  end
+end
+
+---- ending -------------------------------------------------------------------
+
+local function close_owned(t)
+  for transfer in pairs(t.owned) do transfer:close() end
+  t.owned = {}
+end
+
+-- A message gets the coroutine's traceback; an error object keeps what it is.
+local function with_traceback(t, err)
+  if type(err) == "string" then return debug.traceback(t.co, err) end
+  if Error.is(err) and not rawget(err, "traceback") then
+    err.traceback = debug.traceback(t.co)
+  end
+  return err
+end
+
+local function settle(t, how, err)
+  if t.status ~= "running" then return end
+  t.status, t.error = how, err
+  live[t] = nil
+  nlive = nlive - 1
+  if how ~= "done" then close_owned(t) end
+  local waiters = t.waiters
+  t.waiters = {}
+  for _, waiter in ipairs(waiters) do loop.wake(waiter) end
+  if how == "failed" and not t.claimed then unclaimed[#unclaimed + 1] = t end
+end
+
+loop.on_finished(function(t, ok, err)
+  if ok then settle(t, "done")
+  elseif err == t.cancelled and err ~= nil then settle(t, "cancelled", err)
+  else settle(t, "failed", with_traceback(t, err)) end
+end)
+
+---- starting -----------------------------------------------------------------
+
+--- Starts f(...) as a task. It begins to run when its creator next waits.
+---@param f function
+---@return marea.Task
+function task.spawn(f, ...)
+  check_function(f, "marea.spawn")
+  local args = pack(...)
+  local t = setmetatable({
+    status = "running",
+    waiters = {},            -- to be woken when it ends
+    owned = setmetatable({}, { __mode = "k" }),   -- transfers it opened
+    results = nil,           -- packed, once done
+    error = nil,
+    cancelled = nil,         -- the error, once asked to stop
+    started = false,
+    parked = false,          -- it waits, having yielded
+    claimed = false,         -- somebody takes care of its error
+  }, metatable)
+  t.co = coroutine.create(function()
+    t.started = true
+    t.results = pack(f(unpack(args, 1, args.n)))
+  end)
+  live[t] = true
+  nlive = nlive + 1
+  loop.schedule(t)
+  return t
+end
+
+---- methods ------------------------------------------------------------------
+
+local function remove(list, item)
+  for i = #list, 1, -1 do
+    if list[i] == item then table.remove(list, i) end
+  end
+end
+
+-- Waits until t has ended. Returns as loop.suspend does.
+local function join(t)
+  t.claimed = true
+  while t.status == "running" do
+    local waiter = loop.waiter()
+    t.waiters[#t.waiters + 1] = waiter
+    local cancelled = loop.suspend(waiter)
+    remove(t.waiters, waiter)
+    if cancelled then return cancelled end
+  end
+  remove(unclaimed, t)
+end
+
+--- Waits for the task and returns what its function returned; raises its error,
+--- with the traceback of the place where it happened.
+function methods:await()
+  if self == loop.current() then error("a task can't await itself", 2) end
+  local cancelled = join(self)
+  if cancelled then error(cancelled, 0) end
+  if self.status ~= "done" then error(self.error, 0) end
+  return unpack(self.results, 1, self.results.n)
+end
+
+--- Asks the task to stop. When this returns, what it had open is closed, and
+--- it has ended, unless it is the running task (which raises when it next
+--- waits) or one that catches the error and goes on.
+---@return boolean # false if it had ended already
+function methods:cancel(reason)
+  if self.status ~= "running" then return false end
+  self.cancelled = self.cancelled or reason or
+    Error.new { kind = "cancelled", message = "the task was cancelled" }
+  if not self.started then
+    settle(self, "cancelled", self.cancelled)
+    self.awake = false
+  elseif self.parked and status(self.co) == "suspended" then
+    self.awake = true
+    loop.resume(self)
+  end
+  if self ~= loop.current() then close_owned(self) end
+  return true
+end
+
+---- groups -------------------------------------------------------------------
+
+local function as_tasks(list, who)
+  if type(list) ~= "table" then
+    error(who .. " expects a list of tasks or functions, got " .. type(list), 3)
+  end
+  local tasks = {}
+  for i = 1, #list do
+    local item = list[i]
+    if getmetatable(item) ~= metatable then
+      check_function(item, who .. ", item " .. i, 2)
+      item = task.spawn(item)
+    end
+    item.claimed = true
+    tasks[i] = item
+  end
+  return tasks
+end
+
+local function cancel_all(tasks)
+  for _, t in ipairs(tasks) do t:cancel() end
+end
+
+local function cancel_live()
+  local tasks = {}
+  for t in pairs(live) do tasks[#tasks + 1] = t end
+  cancel_all(tasks)
+end
+
+-- Waits until `enough(t)` is true of a task that has ended, or all have.
+-- Returns that task; cancels the rest, and everything if the caller is.
+local function wait_for(tasks, enough)
+  local pending = #tasks
+  local found, waiter, woken
+  local function ended(t)
+    pending = pending - 1
+    if not found and enough(t) then found = t end
+    if waiter and not woken and (found or pending == 0) then
+      woken = true
+      loop.wake(waiter)
+    end
+  end
+  for _, t in ipairs(tasks) do
+    if t.status ~= "running" then ended(t)
+    else t.waiters[#t.waiters + 1] = function() ended(t) end end
+  end
+  local cancelled
+  if not found and pending > 0 then
+    waiter = loop.waiter()
+    cancelled = loop.suspend(waiter)
+  end
+  waiter = nil
+  if cancelled or found then cancel_all(tasks) end
+  if cancelled then error(cancelled, 0) end
+  for _, t in ipairs(tasks) do remove(unclaimed, t) end
+  return found
+end
+
+local function has_failed(t)
+  return t.status ~= "done"
+end
+
+--- Waits for all tasks (functions are started). The first error cancels the rest.
+---@param list (marea.Task|function)[]
+---@return table # the first result of each, in order, and how many as `n`
+function task.all(list)
+  local tasks = as_tasks(list, "marea.all")
+  local failed = wait_for(tasks, has_failed)
+  if failed then error(failed.error, 0) end
+  local results = { n = #tasks }
+  for i, t in ipairs(tasks) do results[i] = t.results[1] end
+  return results
+end
+
+--- Waits for the first task to end, and returns its results or raises its
+--- error. The others are cancelled.
+function task.race(list)
+  local tasks = as_tasks(list, "marea.race")
+  if #tasks == 0 then error("marea.race expects at least one task", 2) end
+  local first = wait_for(tasks, function() return true end)
+  if first.status ~= "done" then error(first.error, 0) end
+  return unpack(first.results, 1, first.results.n)
+end
+
+--- f(item, index) for each item, side by side; the results in order.
+---@param options { concurrency: integer }|nil how many at once (default: all)
+function task.map(list, f, options)
+  if type(list) ~= "table" then
+    error("marea.map expects a list, got " .. type(list), 2)
+  end
+  check_function(f, "marea.map")
+  local n = #list
+  local concurrency = options and options.concurrency or n
+  if type(concurrency) ~= "number" or concurrency < 1 and n > 0 then
+    error("marea.map: concurrency must be a number of at least 1", 2)
+  end
+  local results, at = { n = n }, 0
+  local function worker()
+    while at < n do
+      at = at + 1
+      local i = at
+      results[i] = f(list[i], i)
+    end
+  end
+  local workers = {}
+  for i = 1, math.min(concurrency, n) do workers[i] = worker end
+  task.all(workers)
+  return results
+end
+
+--- Runs f for at most `seconds`. Returns what it returned, or nil and a
+--- `timeout` error, with everything f had open closed.
+function task.timeout(seconds, f, ...)
+  if type(seconds) ~= "number" then
+    error("marea.timeout expects seconds, got " .. type(seconds), 2)
+  end
+  check_function(f, "marea.timeout")
+  local t = task.spawn(f, ...)
+  local late = Error.new { kind = "timeout", phase = "total",
+    message = "not done after " .. seconds .. " s" }
+  local timer, id = loop.engine():timer(seconds)
+  loop.watch(id, function() t:cancel(late) end)
+  local cancelled = join(t)
+  loop.forget(id)
+  timer:close()
+  if cancelled then
+    t:cancel()
+    error(cancelled, 0)
+  end
+  if t.status == "done" then return unpack(t.results, 1, t.results.n) end
+  if t.error == late then return nil, late end
+  error(t.error, 0)
+end
+
+--- Waits.
+---@param seconds number
+function task.sleep(seconds)
+  if type(seconds) ~= "number" then
+    error("marea.sleep expects seconds, got " .. type(seconds), 2)
+  end
+  local cancelled = loop.sleep(seconds)
+  if cancelled then error(cancelled, 0) end
+end
+
+---- running ------------------------------------------------------------------
+
+-- Raises the oldest error nobody awaited.
+local function raise_unclaimed()
+  local t = table.remove(unclaimed, 1)
+  if t then error(t.error, 0) end
+end
+
+local function drive(main)
+  while nlive > 0 do
+    if not loop.turn() and not loop.has_queued() and nlive > 0 then
+      local n = nlive
+      cancel_live()
+      error(n .. " task(s) wait for something that can't happen", 0)
+    end
+    if main.status == "failed" then cancel_live() end
+  end
+end
+
+--- Runs f(...) as a task, and the loop until it and all it spawned has ended.
+--- Returns what f returned. Raises f's error (the other tasks are then
+--- cancelled), else the first error of a task that nobody awaited.
+function task.run(f, ...)
+  check_function(f, "marea.run")
+  if loop.current() or in_run then error("marea.run is running already", 2) end
+  if not loop.driver().turn then
+    error("marea.run would block the host's loop: use marea.spawn", 2)
+  end
+  local main = task.spawn(f, ...)
+  main.claimed = true
+  in_run = true
+  local ok, err = pcall(drive, main)
+  in_run = false
+  if main.status ~= "done" and main.error then error(main.error, 0) end
+  if not ok then error(err, 0) end
+  raise_unclaimed()
+  return unpack(main.results, 1, main.results.n)
+end
+
+task.raise_unclaimed = raise_unclaimed
+
+return task

@@ -1,0 +1,40 @@
+rockspec_format = "3.0"
+package = "marea"
+version = "scm-1"
+source = {
+  url = "git+https://github.com/marea-lua/marea.git",
+}
+description = {
+  summary = "Large language models for Lua",
+  detailed = [[
+    Chat, streams, tools, embeddings, speech and agents over any
+    OpenAI-compatible API. HTTP by libcurl on libuv, with coroutines on top.]],
+  homepage = "https://github.com/marea-lua/marea",
+  license = "MIT",
+}
+supported_platforms = { "unix" }
+dependencies = {
+  "lua >= 5.1, < 5.6",
+  "lua-cjson",
+}
+external_dependencies = {
+  -- no header: on Debian it is where LuaRocks doesn't look. The Makefile does,
+  -- and says what to install.
+  CURL = { library = "curl" },
+  UV = { header = "uv.h", library = "uv" },
+}
+build = {
+  type = "make",
+  variables = {
+    CC = "$(CC)",
+    CFLAGS = "$(CFLAGS)",
+    LIBFLAG = "$(LIBFLAG)",
+    LUA_INCDIR = "$(LUA_INCDIR)",
+    CURL_INCDIR = "$(CURL_INCDIR)",
+    CURL_LIBDIR = "$(CURL_LIBDIR)",
+    UV_INCDIR = "$(UV_INCDIR)",
+    UV_LIBDIR = "$(UV_LIBDIR)",
+    INST_LUADIR = "$(LUADIR)",
+    INST_LIBDIR = "$(LIBDIR)",
+  },
+}

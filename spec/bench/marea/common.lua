@@ -1,0 +1,31 @@
+-- SPDX-License-Identifier: MIT
+-- What the benchmark scripts share: the prompt, the same as the floor's, and
+-- the check that a run saw what it should. The runner passes what an answer
+-- holds as arguments of the form name=number; a run that saw anything else
+-- has measured something else, and fails.
+
+local common = {}
+
+common.messages = {
+  { role = "system", content = "You answer in one short paragraph of plain text." },
+  { role = "user", content = "What is the capital of Spain, and where does it lie?" },
+}
+
+--- Compares what was seen with the arguments and prints it as one line of JSON.
+---@param seen table<string, number>
+function common.report(seen)
+  local fields = {}
+  for name, value in pairs(seen) do
+    fields[#fields + 1] = ('"%s":%.17g'):format(name, value)
+  end
+  print("{" .. table.concat(fields, ",") .. "}")
+  for _, argument in ipairs(arg) do
+    local name, wanted = argument:match("^([%a_]+)=([%d.e+-]+)$")
+    if name and seen[name] ~= tonumber(wanted) then
+      io.stderr:write(("%s: saw %s, expected %s\n"):format(name, tostring(seen[name]), wanted))
+      os.exit(1)
+    end
+  end
+end
+
+return common
