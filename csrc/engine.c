@@ -83,6 +83,15 @@ int engine_next_want (struct engine *e, struct want *want) {
 }
 
 
+void engine_retell (struct engine *e) {
+  struct watch *w;
+  for (w = e->watches; w; w = w->next) {
+    w->told = 0;
+    if (w->wanted) queue_change(e, w);
+  }
+}
+
+
 static int on_timer (CURLM *multi, long ms, void *engine) {
   struct engine *e = engine;
   (void)multi;
@@ -114,6 +123,7 @@ static void drain (struct engine *e) {
 static void act (struct engine *e, curl_socket_t fd, int events) {
   int running;
   if (e->multi == NULL) return;
+  e->now = clock_now();
   curl_multi_socket_action(e->multi, fd, events, &running);
   drain(e);
 }
@@ -142,8 +152,11 @@ void engine_expire (struct engine *e) {
 }
 
 
+/* At once, too, while the driver has yet to hear of a socket: a host that only
+** polls would wait for what nobody watches. */
 usec engine_due (const struct engine *e) {
-  return e->ready.next != &e->ready ? 0 : timers_due(&e->timers);
+  if (e->changed || e->ready.next != &e->ready) return 0;
+  return timers_due(&e->timers);
 }
 
 

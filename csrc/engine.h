@@ -55,6 +55,7 @@ struct engine {
   struct watch **changed_tail;
   CURL *spare[SPARE_HANDLES];     /* handles to use again, owned */
   int nspare;
+  usec now;                       /* read once for each call of libcurl */
   int64_t last_id;
   int refs;                       /* the creator's and each job's */
   int njobs, nwatches;
@@ -66,6 +67,7 @@ void engine_retain (struct engine *e);
 void engine_release (struct engine *e);      /* frees with the last one */
 
 int engine_next_want (struct engine *e, struct want *w);
+void engine_retell (struct engine *e);   /* a new driver knows of no socket */
 usec engine_due (const struct engine *e);
 void engine_socket (struct engine *e, curl_socket_t fd, int events);
 void engine_expire (struct engine *e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** The reader is a table-free state machine over five expectations. Numbers
+** The reader is a state machine over five expectations. Numbers
 ** are exact: an integer mantissa times a power of ten is computed in doubles
 ** where that can't round, in 128-bit integers where the power of five fits
 ** 64 bits (every embedding ever seen), and by strtod otherwise. strtod and
@@ -677,6 +677,8 @@ static bool in_object (const json_parser *p) {
 
 static json_event read_value (json_parser *p, int c) {
   p->expect = COMMA_OR_END;
+  /* one branch for both, as signs in a list come at random */
+  if ((c == '-') | ((unsigned)(c - '0') < 10)) return read_number(p);
   switch (c) {
     case '"': return read_string(p, JSON_STRING);
     case '{': return open_container(p, JSON_OBJECT);
@@ -684,10 +686,8 @@ static json_event read_value (json_parser *p, int c) {
     case 'n': return read_word(p, "null", 4, JSON_NULL);
     case 't': return read_word(p, "true", 4, JSON_TRUE);
     case 'f': return read_word(p, "false", 5, JSON_FALSE);
-    case '-': return read_number(p);
-    default: break;
+    default: return unexpected(p);
   }
-  return c >= '0' && c <= '9' ? read_number(p) : unexpected(p);
 }
 
 

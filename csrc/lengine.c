@@ -125,6 +125,16 @@ static void set_count (lua_State *L, const char *name, int n) {
 }
 
 
+/* Lets go of the loop of our own, if any: another driver takes over. */
+static int e_hand_over (lua_State *L) {
+  struct lengine *l = check(L);
+  if (l->driver) uvdriver_free(l->driver);
+  l->driver = NULL;
+  engine_retell(l->engine);
+  return 0;
+}
+
+
 static int e_stats (lua_State *L) {
   struct engine *e = check(L)->engine;
   lua_newtable(L);
@@ -207,6 +217,7 @@ static const luaL_Reg engine_methods[] = {
   { "due",      e_due },
   { "expire",   e_expire },
   { "fd",       e_fd },
+  { "hand_over", e_hand_over },
   { "ready",    e_ready },
   { "socket",   e_socket },
   { "stats",    e_stats },

@@ -236,7 +236,6 @@ static void push_type (lua_State *L, const struct sse_event *ev) {
 
 /* false, value, type; or false, nil, type, message */
 static int push_event (lua_State *L, const struct sse_event *ev) {
-  lua_settop(L, 1);
   lua_pushboolean(L, 0);
   if (ljson_decode(L, ev->data, ev->data_len)) {
     push_type(L, ev);
@@ -248,24 +247,42 @@ static int push_event (lua_State *L, const struct sse_event *ev) {
 }
 
 
+static int push_value (lua_State *L, const struct sse_event *ev) {
+  return ljson_decode(L, ev->data, ev->data_len) ? 1 : 2;
+}
+
+
 /* The next event of a stream of JSON:
 **   text                       it has the learnt shape, and this text
+**   text, value                the same, for a reader of whole chunks
 **   true                       it is [DONE]
 **   false, value, type         any other; type is nil where it says none
 **   false, nil, type, message  it is not JSON
-**   nil                        none is there now */
-static int t_pull (lua_State *L) {
-  struct transfer *t = check(L);
+**   nil                        none is there now
+** The transfer is the function's upvalue: it is called once for each event,
+** and needs no argument looked at. */
+static int pull (lua_State *L) {
+  struct transfer *t = lua_touserdata(L, lua_upvalueindex(1));
   struct sse_event ev;
   if (!transfer_next(t, &ev)) return 0;
-  if (take_text(L, t, &ev)) return 1;
+  if (take_text(L, t, &ev))
+    return t->whole_chunks ? 1 + push_value(L, &ev) : 1;
   if (!is_done(&ev)) return push_event(L, &ev);
   lua_pushboolean(L, 1);
   return 1;
 }
 
 
-/* As t_pull, for what is left at the end of a stream without a blank line. */
+/* the function that pulls this transfer's events */
+static int t_puller (lua_State *L) {
+  check(L);
+  lua_settop(L, 1);
+  lua_pushcclosure(L, pull, 1);
+  return 1;
+}
+
+
+/* As pull, for what is left at the end of a stream without a blank line. */
 static int t_rest (lua_State *L) {
   struct transfer *t = check(L);
   struct sse_event ev;
@@ -289,8 +306,9 @@ static int t_learn (lua_State *L) {
 }
 
 
-static int t_forget (lua_State *L) {
-  shape_free(&check(L)->shape);
+/* from now on, `pull` decodes every event */
+static int t_pull_whole (lua_State *L) {
+  check(L)->whole_chunks = 1;
   return 0;
 }
 
@@ -311,11 +329,11 @@ static const luaL_Reg methods[] = {
   { "collect",  t_collect },
   { "done",     t_done },
   { "failure",  t_failure },
-  { "forget",   t_forget },
   { "head",     t_head },
   { "learn",    t_learn },
   { "peek",     t_peek },
-  { "pull",     t_pull },
+  { "pull_whole", t_pull_whole },
+  { "puller",   t_puller },
   { "read_as",  t_read_as },
   { "received", t_received },
   { "rest",     t_rest },

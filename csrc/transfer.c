@@ -119,7 +119,7 @@ static int on_connected (void *arg, char *ip, char *local, int port,
                          int local_port) {
   struct transfer *t = arg;
   (void)ip; (void)local; (void)port; (void)local_port;
-  t->connected = t->active = clock_now();
+  t->connected = t->active = t->engine->now;
   if (t->body_len <= SMALL_BODY) t->uploaded = t->connected;
   set_clock(t);
   return CURL_PREREQFUNC_OK;
@@ -133,7 +133,7 @@ static size_t on_upload (char *to, size_t size, size_t n, void *arg) {
   if (n > left) n = left;
   memcpy(to, t->body + t->body_sent, n);
   t->body_sent += n;
-  t->active = clock_now();
+  t->active = t->engine->now;
   if (t->body_sent == t->body_len) {
     t->uploaded = t->active;
     set_clock(t);
@@ -189,7 +189,7 @@ static size_t on_body (char *bytes, size_t size, size_t n, void *arg) {
     t->paused = 1;
     return CURL_WRITEFUNC_PAUSE;
   }
-  t->active = clock_now();
+  t->active = t->engine->now;
   if (!t->first) {
     t->first = t->said = t->active;
     t->uploaded = t->active;
@@ -433,6 +433,7 @@ void transfer_close (struct transfer *t) {
 /* Lets libcurl go on. It hands over what it held before this returns. */
 static void resume (struct transfer *t) {
   t->paused = 0;
+  t->engine->now = clock_now();
   if (!t->done) curl_easy_pause(t->job.easy, CURLPAUSE_CONT);
 }
 

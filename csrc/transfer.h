@@ -58,6 +58,7 @@ struct transfer {
   unsigned waiting : 1;        /* somebody waits to be woken */
   unsigned paused : 1;
   unsigned head_done : 1;      /* the final head is whole */
+  unsigned whole_chunks : 1;   /* the reader wants every event decoded */
   unsigned news : 1;           /* events were taken since the last wait */
   unsigned done : 1;
   char message[CURL_ERROR_SIZE];

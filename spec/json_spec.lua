@@ -107,7 +107,8 @@ local refused = {
 local replaced = "\239\191\189"
 local open = {
   { '"\\uD800"', replaced }, { '"\\uDC00"', replaced }, { '"\\uDFFF"', replaced }, { '"\\uDBFF"', replaced },
-  { '"\\uDE00\\uD83D"', replaced .. replaced }, { '"\\uD800\\uD800"', replaced .. replaced },
+  { '"\\uDE00\\uD83D"', replaced .. replaced }, { '"\\uD800\\uD800"', replaced .. replaced }, { '"\\uD800\\uDBFF"', replaced .. replaced },
+  { '"\\uD800\\uE000"', replaced .. "\238\128\128" },
   { '"\\uD800x"', replaced .. "x" }, { '"x\\uDC00"', "x" .. replaced }, { '"\\uD800\\n"', replaced .. "\n" },
   { '"\\uD800\\u0041"', replaced .. "A" }, { '"\\uD800\\uD83D\\uDE00"', replaced .. "\240\159\152\128" },
   { '"\\uD800\\\\uDC00"', replaced .. "\\uDC00" }, { '"\\uD83Dxx\\uDE00"', replaced .. "xx" .. replaced },
@@ -234,6 +235,11 @@ describe("json.decode", function()
 
   it("builds deep containers whole, with other members before and after", function()
     local text = ('{"a":1,"b":[1,2,3,'):rep(200) .. "0" .. ('],"c":2}'):rep(200)
+    assert.equal(text, again(text))
+  end)
+
+  it("counts levels, not containers", function()
+    local text = "[" .. ("[[]],"):rep(1000) .. '{"a":{}}' .. (',{"a":[]}'):rep(1000) .. "]"
     assert.equal(text, again(text))
   end)
 
@@ -505,6 +511,18 @@ describe("json round trips", function()
     local again_list = json.decode(json.encode(list))
     for i = 1, 3072 do
       assert.is_true(values[i] == list[i] and values[i] == again_list[i], texts[i])
+    end
+  end)
+
+  it("rounds numerals between two floats as Lua does", function()
+    local state = 7
+    local function random(n)
+      state = (state * 16807) % 2147483647
+      return state % n
+    end
+    for _ = 1, 3000 do
+      local text = ("%d.%06d%06d%06de%d"):format(1 + random(9), random(1e6), random(1e6), random(1e6), random(60) - 30)
+      assert.is_true(tonumber(text) == json.decode(text), text)
     end
   end)
 

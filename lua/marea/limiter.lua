@@ -109,7 +109,7 @@ local function wait_in_line(self, deadline)
   end
   pump(self)
   local cancelled
-  if not place.served or place.waiter.co then cancelled = loop.suspend(place.waiter) end
+  if not place.served then cancelled = loop.suspend(place.waiter) end
   if timer then
     loop.forget(id)
     timer:close()

@@ -21,6 +21,7 @@ local queue = { first = 1, last = 0 }   -- tasks to be resumed, in order
 local current              -- the task that is running
 local finished             -- called with a task whose coroutine is dead
 local PARKED = {}          -- what a task yields; anything else came from others
+local DIED = "the task's coroutine was ended by somebody else"
 
 -- The library's own libuv loop.
 local own = {
@@ -49,6 +50,7 @@ end
 function loop.drive(with)
   local e = loop.engine()
   if driver.release then driver.release(e) end
+  e:hand_over()
   driver = with or own
   if driver.adopt then driver.adopt(e) end
 end
@@ -96,15 +98,27 @@ function loop.on_finished(f)
   finished = f
 end
 
--- Drives the loop until the record is awake. Other tasks run meanwhile.
+--- Whether nothing can ever happen again, after a turn that said so: a collected
+--- stream or task may still give back what others wait for.
+function loop.is_stuck()
+  if loop.has_queued() then return false end
+  collectgarbage()
+  return not loop.has_queued()
+end
+
+-- Drives the loop until the record is awake. Other tasks run meanwhile. What
+-- prevents the wait is returned, as a cancellation is: the caller has things to
+-- put in order before it raises.
 local function block(waiter, task)
   if not loop.driver().turn then
-    error("this call would block the host's loop: make it inside marea.spawn", 0)
+    return "this call would block the host's loop: make it inside marea.spawn"
   end
   while not waiter.awake do
     if task and task.cancelled then return task.cancelled end
-    if not loop.turn() and not waiter.awake then
-      error("nothing is left that could end this wait", 0)
+    local ok, alive = pcall(loop.turn)
+    if not ok then return alive end
+    if not alive and not waiter.awake and loop.is_stuck() and not waiter.awake then
+      return "nothing is left that could end this wait"
     end
   end
 end
@@ -115,8 +129,8 @@ function loop.waiter()
 end
 
 --- Waits until `waiter`, made by the caller just before, is woken. Returns
---- nothing, or the error with which the running task was cancelled: the caller
---- puts its things in order and raises it.
+--- nothing, or the error with which the running task was cancelled, or why this
+--- wait can't be: the caller puts its things in order and raises it.
 function loop.suspend(waiter)
   local task = current
   if not waiter.co then return block(waiter, task) end
@@ -165,7 +179,7 @@ local function wake_ready(e, over)
     local waiter = waiting[id]
     if waiter then
       waiting[id] = nil
-      if waiter.co then
+      if type(waiter) == "table" and waiter.co then
         waiter.awake = true
         loop.resume(waiter)
         if over and core.now() >= over then return true end
@@ -183,7 +197,9 @@ local function run_queue(over)
     local first = queue.first
     local task = queue[first]
     queue[first], queue.first = nil, first + 1
-    if task.awake and status(task.co) == "suspended" then loop.resume(task) end
+    local state = status(task.co)
+    if state == "dead" then finished(task, false, DIED)   -- if nobody saw it die
+    elseif task.awake and state == "suspended" then loop.resume(task) end
     if over and core.now() >= over then return end
   end
 end

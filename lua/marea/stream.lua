@@ -28,6 +28,8 @@ local metatable = { __name = "marea.stream", __index = methods }
 -- so that a dump of it shows no request.
 local states = setmetatable({}, { __mode = "k" })
 
+local function nothing() end
+
 function metatable:__tostring()
   local s = states[self]
   return "marea.stream (" .. (s.err and s.err.kind or s.ended and "ended" or "open") .. ")"
@@ -44,7 +46,7 @@ local function let_go(s)
   if not s.transfer then return end
   collect(s)
   local transfer = s.transfer
-  s.transfer = nil
+  s.transfer, s.quick, s.pull = nil, nothing, nothing
   request.let_go { transfer = transfer, release = s.release }
 end
 
@@ -116,7 +118,7 @@ local function check_gather(s)
 end
 
 local function learn(s, event, key)
-  if s.whole_chunks or not s.transfer:learn(key, event.text) then return end
+  if not s.transfer:learn(key, event.text) then return end
   s.fast, s.fast_index = event.type, event.index
   s.fast_text = event.type == "text" and event.index == 0
 end
@@ -172,16 +174,15 @@ local function wait(s)
 end
 
 -- One event of the wire, waited for if need be. Returns its text if it was
--- taken by shape; else nil and the chunk, whose events are in the queue; else
--- nothing, at the end.
+-- taken by shape (and the chunk, for a reader of chunks); else nil and the
+-- chunk, whose events are in the queue; else nothing, at the end.
 local function advance(s)
   while not s.ended do
-    local transfer = s.transfer
-    local text, chunk, kind, message = s.pull(transfer)
+    local text, chunk, kind, message = s.pull()
     if text == nil then
-      if not transfer:wait() then wait(s)
-      elseif transfer:done() then at_end(s) end
-    elseif text and text ~= true then return text
+      if not s.transfer:wait() then wait(s)
+      elseif s.transfer:done() then at_end(s) end
+    elseif text and text ~= true then return text, chunk
     else
       chunk = take(s, text, chunk, kind, message)
       if chunk ~= nil then return nil, chunk end
@@ -233,19 +234,25 @@ local function claim(self, name)
   return s
 end
 
--- The hot path: nothing queued, and the next chunk fits the shape.
-local function next_text(s)
-  local text, chunk, kind, message
-  if s.fast_text and not s.ended and s.queue[s.first] == nil then
-    text, chunk, kind, message = s.pull(s.transfer)
-    if text and text ~= true then return text end
-    if text ~= nil then take(s, text, chunk, kind, message) end
-  end
+-- What readers of text do when the next chunk is not text taken by shape. While
+-- nothing is queued, the next text may be taken at once again.
+local function slow_text(s, text, chunk, kind, message)
+  s.quick = nothing
+  if text ~= nil then take(s, text, chunk, kind, message) end
   while true do
     local event = next_event(s)
     if not event then return finish(s) end
-    if event.type == "text" and event.index == 0 then return event.text end
+    if event.type == "text" and event.index == 0 then
+      if s.fast_text and s.queue[s.first] == nil then s.quick = s.pull end
+      return event.text
+    end
   end
+end
+
+local function next_text(s)
+  local text, chunk, kind, message = s.quick()
+  if text and text ~= true then return text end
+  return slow_text(s, text, chunk, kind, message)
 end
 
 --- Iterates over the pieces of text (of the first choice, if there are more).
@@ -255,10 +262,19 @@ function methods:text()
   return next_text, claim(self, "text"), nil, self
 end
 
-local function next_chunk(s)
+local function slow_chunk(s)
   s.queue, s.first = {}, 1
   local _, chunk = advance(s)
   if chunk == nil or s.err then return finish(s) end
+  return chunk
+end
+
+local function next_chunk(s)
+  local text, chunk, kind, message = s.pull()
+  if text and text ~= true then return chunk end
+  if text ~= nil then chunk = take(s, text, chunk, kind, message) end
+  if chunk == nil or s.err then return slow_chunk(s) end
+  s.queue, s.first = {}, 1
   return chunk
 end
 
@@ -266,16 +282,24 @@ end
 ---@return fun(): table|nil
 function methods:chunks()
   local s = claim(self, "chunks")
-  s.whole_chunks = true
-  if s.transfer then
-    collect(s)
-    s.transfer:forget()
-  end
+  if s.transfer then s.transfer:pull_whole() end
   return next_chunk, s, nil, self
 end
 
+local function slow_event(s, text, chunk, kind, message)
+  s.quick = nothing
+  if text ~= nil then take(s, text, chunk, kind, message) end
+  local event = next_event(s)
+  if s.fast and s.queue[s.first] == nil then s.quick = s.pull end
+  return event or finish(s)
+end
+
 local function each_event(s)
-  return next_event(s) or finish(s)
+  local text, chunk, kind, message = s.quick()
+  if text and text ~= true then
+    return { type = s.fast, text = text, index = s.fast_index }
+  end
+  return slow_event(s, text, chunk, kind, message)
 end
 
 --- Iterates over events: text, reasoning, refusal, tool_call.delta, tool_call,
@@ -333,13 +357,13 @@ local function new(call, answer, response, n)
   states[self] = {
     call = call, response = response, id = answer.id, release = answer.release,
     transfer = answer.transfer,  -- nil once let go
-    pull = answer.transfer.pull,
+    pull = answer.transfer:puller(),
+    quick = nothing,             -- pull, while the reader may take text straight from it
     gather = chat.new(n),
     chosen = false,              -- is that the right gatherer?
     strange = false,             -- chunks came that no gatherer knows
     queue = {}, first = 1,       -- events not yet read
     fast = nil, fast_index = nil, fast_text = false,   -- what text taken by shape is
-    whole_chunks = false,        -- the reader wants every chunk decoded
     reading = false, interrupted = false, claimed = false, closed = false,
     ended = false, err = nil, result = nil,
   }

@@ -153,13 +153,13 @@ local function as_tasks(list, who)
   if type(list) ~= "table" then
     error(who .. " expects a list of tasks or functions, got " .. type(list), 3)
   end
+  for i = 1, #list do
+    if getmetatable(list[i]) ~= metatable then check_function(list[i], who .. ", item " .. i, 2) end
+  end
   local tasks = {}
   for i = 1, #list do
     local item = list[i]
-    if getmetatable(item) ~= metatable then
-      check_function(item, who .. ", item " .. i, 2)
-      item = task.spawn(item)
-    end
+    if getmetatable(item) ~= metatable then item = task.spawn(item) end
     item.claimed = true
     tasks[i] = item
   end

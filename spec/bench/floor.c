@@ -455,12 +455,13 @@ static void take_truth (struct request *r) {
   static const char name[] = "\"content\":\"";
   struct bench *b = r->bench;
   const char *at = r->body;
+  if (!at) return;
   while ((at = strstr(at, name)) != NULL) {
     b->text_bytes += text_length(at + sizeof name - 1, &at);
     b->pieces++;
   }
   for (at = r->body; (at = strstr(at, "\n\n")) != NULL; at += 2) b->events++;
-  if (r->body) take_vectors(r);
+  take_vectors(r);
 }
 
 

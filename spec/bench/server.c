@@ -145,7 +145,8 @@ static void stream_head (struct bytes *b) {
 
 static void chunk (struct bytes *b, const char *delta, const char *finish) {
   char line[512];
-  put(b, line, (size_t)snprintf(line, sizeof line, CHUNK, delta, finish));
+  int n = snprintf(line, sizeof line, CHUNK, delta, finish);
+  put(b, line, (size_t)n);
 }
 
 
@@ -155,7 +156,7 @@ static void word (struct bytes *b, size_t i) {
     "word%u ", "a%u", " token%u", "the%u ", "stream%u ", "of%u ", "text%u, "
   };
   static const char *const escaped[] = {
-    "line%u\\n", "caf\\u00e9 %u ", "\\\"%u\\\" ", "ma\xc3\xb1" "ana%u "
+    "line%u\\n", "caf\\u00e9 %u ", "\\\"%u\\\" ", "d\303\255a %u "
   };
   char text[48], delta[80];
   const char *form = i % 8 == 7 ? escaped[i / 8 % 4] : texts[i % 7];
@@ -320,14 +321,15 @@ static void build_small (struct reply *r, const char *args) {
   struct bytes body = { 0 };
   (void)args;
   puts_(&body, "{\"id\":\"chatcmpl-1a2b3c4d5e6f7a8b9c0d\",\"object\":"
-    "\"chat.completion\",\"created\":1750000000,\"model\":\"bench\",\"choices\""
-    ":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"Madrid is "
-    "the capital of Spain.\\nIt lies on the river Manzanares, in the middle of "
-    "the peninsula, some 650 metres above the sea.\",\"refusal\":null},"
-    "\"logprobs\":null,\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\""
-    ":27,\"completion_tokens\":31,\"total_tokens\":58,\"prompt_tokens_details\":"
-    "{\"cached_tokens\":0},\"completion_tokens_details\":{\"reasoning_tokens\":0"
-    "}},\"system_fingerprint\":\"fp_0123456789\"}");
+    "\"chat.completion\",\"created\":1750000000,\"model\":\"bench\","
+    "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\","
+    "\"content\":\"Madrid is the capital of Spain.\\nIt lies on the river "
+    "Manzanares, in the middle of the peninsula, some 650 metres above the "
+    "sea.\",\"refusal\":null},\"logprobs\":null,\"finish_reason\":\"stop\"}],"
+    "\"usage\":{\"prompt_tokens\":27,\"completion_tokens\":31,"
+    "\"total_tokens\":58,\"prompt_tokens_details\":{\"cached_tokens\":0},"
+    "\"completion_tokens_details\":{\"reasoning_tokens\":0}},"
+    "\"system_fingerprint\":\"fp_0123456789\"}");
   plain(r, "200 OK", &body);
 }
 
@@ -405,15 +407,15 @@ static const struct route {
   const char *name;
   void (*build) (struct reply *r, const char *args);
 } routes[] = {
-  {"/firehose/", build_firehose},   /* N: N chunks, as fast as they go */
-  {"/separate/", build_separate},   /* N: the same, an HTTP chunk to each */
-  {"/paced/",    build_paced},      /* N/MS: N chunks, MS ms apart */
-  {"/gather/",   build_gather},     /* COUNT/N/MS: paced, once COUNT came */
-  {"/small/",    build_small},      /* one completion */
-  {"/embed/",    build_embed},      /* N/D/float or N/D/base64 */
-  {"/burst/",    build_burst},      /* BYTES of chunks */
-  {"/line/",     build_line},       /* one chunk of BYTES */
-  {"/bytewise/", build_bytewise},   /* N chunks, a byte at a time */
+  {"/firehose/", build_firehose},  /* N: N chunks, as fast as they go */
+  {"/separate/", build_separate},  /* N: the same, an HTTP chunk to each */
+  {"/paced/", build_paced},  /* N/MS: N chunks, MS ms apart */
+  {"/gather/", build_gather},  /* COUNT/N/MS: paced, once COUNT came */
+  {"/small/", build_small},  /* one completion */
+  {"/embed/", build_embed},  /* N/D/float or N/D/base64 */
+  {"/burst/", build_burst},  /* BYTES of chunks */
+  {"/line/", build_line},  /* one chunk of BYTES */
+  {"/bytewise/", build_bytewise},  /* N chunks, a byte at a time */
   {NULL, NULL}
 };
 

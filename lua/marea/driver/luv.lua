@@ -41,9 +41,10 @@ local function arm(self, engine)
   self.uv.timer_start(self.timer, math.ceil(due * 1000), 0, self.on_timer)
 end
 
--- Runs what is ready, in a context where the host allows everything.
+-- Runs what is ready, in a context where the host allows everything. Whoever
+-- called `turn` does so himself, outside of the host's callbacks.
 local function settle(self, engine)
-  if self.settling then return end
+  if self.settling or self.turning then return end
   self.settling = true
   self.schedule(function()
     self.settling = false
@@ -69,6 +70,31 @@ local function release(self)
   for _, poll in pairs(self.polls) do poll:close() end
   self.polls = {}
   self.timer:close()
+  self.prepare:close()
+  if self.limit then self.limit:close() end
+end
+
+-- The collector, too, closes sockets: the loop must not go on watching them.
+local function watch_changes(self, engine)
+  self.prepare = self.uv.new_prepare()
+  self.uv.unref(self.prepare)
+  self.uv.prepare_start(self.prepare, function() apply_wants(self, engine) end)
+end
+
+-- One turn of a loop that its host isn't running.
+local function turn(self, engine, seconds)
+  local uv = self.uv
+  self.changed(engine)
+  if seconds then
+    self.limit = self.limit or uv.new_timer()
+    uv.timer_start(self.limit, math.ceil(seconds * 1000), 0, function() end)
+  end
+  self.turning = true
+  local alive = uv.run("once")
+  self.turning = false
+  if self.limit then uv.timer_stop(self.limit) end
+  self.changed(engine)
+  return alive
 end
 
 --- A driver for the loop behind `uv`.
@@ -76,7 +102,7 @@ end
 ---@param options { schedule: fun(f: function), raise: fun(), can_run: (fun(): boolean)|nil }
 function luv.new(uv, options)
   local self = { name = "luv", uv = uv, polls = {}, schedule = options.schedule,
-    raise = options.raise, timer = uv.new_timer(), settling = false }
+    raise = options.raise, timer = uv.new_timer(), settling = false, turning = false }
   function self.on_socket(...) return on_socket(self, ...) end
   function self.changed(engine)
     apply_wants(self, engine)
@@ -88,6 +114,7 @@ function luv.new(uv, options)
       apply_wants(self, engine)
       settle(self, engine)
     end
+    watch_changes(self, engine)
     self.changed(engine)
   end
   function self.release() release(self) end
@@ -96,14 +123,7 @@ function luv.new(uv, options)
       if not options.can_run() then
         error("this call would block the loop it runs on: make it inside marea.spawn", 0)
       end
-      self.changed(engine)
-      if seconds then
-        self.limit = self.limit or uv.new_timer()
-        uv.timer_start(self.limit, math.ceil(seconds * 1000), 0, function() end)
-      end
-      local alive = uv.run("once")
-      if self.limit then uv.timer_stop(self.limit) end
-      return alive
+      return turn(self, engine, seconds)
     end
   end
   return self

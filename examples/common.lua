@@ -1,0 +1,77 @@
+-- SPDX-License-Identifier: MIT
+-- What the examples share: which provider to talk to, and printing what a model
+-- says without letting it steer the terminal.
+
+local marea = require "marea"
+
+local common = {}
+
+-- The first whose key is set is taken. Left out are those whose variable is
+-- often set for something else, such as GITHUB_TOKEN.
+local known = {
+  "nan", "helmcode", "gradientesur", "nanogpt", "saptiva", "swissai", "openai", "openrouter",
+  "groq", "mistral", "deepseek", "together", "fireworks", "cerebras", "xai", "gemini",
+}
+
+local function present(name)
+  local value = os.getenv(name)
+  return value and value:find("%S") and value or nil
+end
+
+--- Client options from the environment: MAREA_BASE_URL (and MAREA_API_KEY), else
+--- MAREA_PROVIDER, else the first provider whose key is there and that has a
+--- model to offer; MAREA_MODEL names another. nil if the environment says nothing.
+---@return table|nil
+function common.options()
+  local model = present "MAREA_MODEL"
+  if present "MAREA_BASE_URL" then
+    return { base_url = present "MAREA_BASE_URL", api_key = present "MAREA_API_KEY",
+      model = model or "bundled-echo" }
+  end
+  if present "MAREA_PROVIDER" then return { provider = present "MAREA_PROVIDER", model = model } end
+  for _, name in ipairs(known) do
+    local preset = marea.providers[name]
+    local has_model = model or (preset.default_model or {}).chat or preset.model_optional
+    if present(preset.api_key_env) and has_model then return { provider = name, model = model } end
+  end
+end
+
+--- A client for whatever the environment names. Ends the program if that is
+--- nothing.
+---@return marea.Client
+function common.client()
+  local options = common.options()
+  if options then return marea.client(options) end
+  io.stderr:write("Set MAREA_BASE_URL (any OpenAI-compatible server), or MAREA_PROVIDER and its key.\n")
+  os.exit(2)
+end
+
+-- Control characters in UTF-8 beyond ASCII are U+0080 to U+009F.
+local function harmless(text)
+  return (text:gsub("[%z\1-\8\11-\31\127]", ""):gsub("\194[\128-\159]", ""))
+end
+
+--- A function that makes pieces of a model's text fit to print: without
+--- terminal escapes, also where one is cut in two by the end of a piece.
+---@return fun(piece: string): string
+function common.printable()
+  local held = ""
+  return function(piece)
+    piece = held .. piece
+    held = piece:match("\194$") or ""
+    return harmless(piece:sub(1, #piece - #held))
+  end
+end
+
+--- Prints the text of a stream as it comes, and ends the line. Raises if the
+--- stream breaks, as its iterator does.
+function common.print_stream(stream)
+  local printable = common.printable()
+  for piece in stream:text() do
+    io.write(printable(piece))
+    io.flush()
+  end
+  io.write("\n")
+end
+
+return common

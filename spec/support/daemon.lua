@@ -1,0 +1,89 @@
+-- SPDX-License-Identifier: MIT
+-- A foreign server program for a spec: it lives in a temporary directory, and
+-- ends, directory and all, at `stop` or when this process is gone.
+
+local socket = require("socket")
+
+local daemon = {}
+local methods = {}
+local mt = { __name = "spec.daemon", __index = methods }
+
+local function own_pid()
+  local stat = assert(io.open("/proc/self/stat"))
+  local pid = stat:read("*n")
+  stat:close()
+  return string.format("%d", pid)
+end
+
+local function read_line(command)
+  local pipe = assert(io.popen(command))
+  local line = pipe:read("*l")
+  pipe:close()
+  return line
+end
+
+---A new directory under /tmp.
+function daemon.directory()
+  return assert(read_line("mktemp -d /tmp/marea-spec.XXXXXX"), "mktemp failed")
+end
+
+---A port of 127.0.0.1 that was free a moment ago.
+function daemon.free_port()
+  local probe = assert(socket.bind("127.0.0.1", 0))
+  local _, port = probe:getsockname()
+  probe:close()
+  return tonumber(port)
+end
+
+function daemon.write(path, text)
+  local file = assert(io.open(path, "w"))
+  assert(file:write(text))
+  file:close()
+end
+
+local function wait_for_port(port, seconds)
+  local deadline = socket.gettime() + seconds
+  repeat
+    local connection = socket.connect("127.0.0.1", port)
+    if connection then
+      connection:close()
+      return true
+    end
+    socket.sleep(0.02)
+  until socket.gettime() > deadline
+end
+
+-- The shell that starts it stays and watches us; what we have open stays here.
+local WATCH = [[sh -c '%s & child=$!; echo $child > %s/child
+while kill -0 %s && kill -0 $child && [ -d %s ]; do sleep 0.3; done
+kill $child; rm -rf %s' 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- </dev/null >%s/output 2>&1 &]]
+
+---Starts `command` (without quotes) in `dir`; waits until `port` answers.
+function daemon.start(dir, command, port)
+  os.execute(WATCH:format(command, dir, own_pid(), dir, dir, dir))
+  if not wait_for_port(port, 5) then
+    error("did not start: " .. command .. ": " .. tostring(daemon.read(dir .. "/output")), 3)
+  end
+  return setmetatable({ dir = dir, port = port }, mt)
+end
+
+---A whole file, "" if there is none.
+function daemon.read(path)
+  local file = io.open(path, "rb")
+  if not file then return "" end
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+function methods:log(name)
+  return daemon.read(self.dir .. "/" .. name)
+end
+
+function methods:stop()
+  if self.stopped then return end
+  self.stopped = true
+  os.execute(("kill $(cat %s/child) 2>/dev/null; rm -rf %s"):format(self.dir, self.dir))
+end
+
+return daemon
