@@ -77,8 +77,15 @@ PROBE = mkdir -p $(BUILD_DIR); $(call has,'int main(void) { return 0; }') || { e
 # ---- the module -----------------------------------------------------------
 
 BUILD_DIR ?= build/$(LUA_VERSION)
+# Two C modules. marea.core needs neither libcurl nor libuv, so that loading
+# the library costs little until the first request loads marea.net.
 CORE  = $(BUILD_DIR)/marea/core.so
-OBJS  = $(patsubst csrc/%.c,$(BUILD_DIR)/obj/%.o,$(wildcard csrc/*.c))
+NET   = $(BUILD_DIR)/marea/net.so
+BOTH_C = csrc/json.c csrc/ljson.c csrc/timers.c
+CORE_C = csrc/lcore.c $(BOTH_C)
+NET_C  = $(filter-out csrc/lcore.c,$(wildcard csrc/*.c))
+objs  = $(patsubst csrc/%.c,$(BUILD_DIR)/obj/%.o,$(1))
+OBJS  = $(call objs,$(wildcard csrc/*.c))
 LUA_FILES = $(shell find lua -name '*.lua' 2>/dev/null)
 
 COMPILE = $(CC) -std=c99 -D_GNU_SOURCE -fPIC $(WARN) $(CFLAGS) $(CPPFLAGS) \
@@ -96,13 +103,17 @@ ONLY_OPEN = -Wl,--version-script=$(BUILD_DIR)/exports -Wl,-z,nodelete
 endif
 LINK = $(CC) $(LIBFLAG) $(LDFLAGS) $(ONLY_OPEN)
 
-all: $(CORE)  ## build the C module for LUA_VERSION (5.4; 5.3; 5.1 is LuaJIT)
+all: $(CORE) $(NET)  ## build the C modules for LUA_VERSION (5.4; 5.3; 5.1 is LuaJIT)
 
-$(CORE): $(OBJS)
+$(CORE): $(call objs,$(CORE_C))
+$(NET): $(call objs,$(NET_C))
+$(NET): LIBS = $(CURL_LIBS) $(UV_LIBS)
+
+$(CORE) $(NET):
 	@mkdir -p $(@D)
 	@echo '{ global: luaopen_*; local: *; };' > $(BUILD_DIR)/exports
 	@echo "  LD  $@"
-	$(Q)$(LINK) -o $@ $(OBJS) $(CURL_LIBS) $(UV_LIBS)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBS) -lm
 
 $(BUILD_DIR)/obj/%.o: csrc/%.c $(BUILD_DIR)/flags
 	@echo "  CC  $@"
@@ -126,7 +137,7 @@ install: all  ## install for LUA_VERSION under PREFIX (DESTDIR is honoured)
 	  install -d "$(DESTDIR)$(INST_LUADIR)/$$(dirname $$f)" && \
 	  install -m 644 lua/$$f "$(DESTDIR)$(INST_LUADIR)/$$f" || exit 1; done
 	install -d "$(DESTDIR)$(INST_LIBDIR)/marea"
-	install -m 755 $(CORE) "$(DESTDIR)$(INST_LIBDIR)/marea/core.so"
+	install -m 755 $(CORE) $(NET) "$(DESTDIR)$(INST_LIBDIR)/marea"
 
 uninstall:  ## undo install
 	rm -rf "$(DESTDIR)$(INST_LUADIR)/marea" "$(DESTDIR)$(INST_LIBDIR)/marea"

@@ -5,7 +5,7 @@
 #include "buf.h"
 
 #define FIRST_SIZE   512
-#define KEEP_SIZE    (32 * 1024)  /* an emptied buffer gives back more */
+#define KEEP_SIZE    (32 * 1024)  /* a buffer nearly empty gives back more */
 
 
 static void give_back (struct buf *b) {
@@ -19,7 +19,7 @@ static void give_back (struct buf *b) {
 
 
 /* Moves what is stored to the front of the block. Done only when at least
-** half of it is free there, so each byte is moved once on average. */
+** half of the block is free, so each byte is moved once on average. */
 static void close_gap (struct buf *b) {
   memmove(b->bytes, b->bytes + b->head, buf_len(b));
   b->tail -= b->head;
@@ -54,9 +54,21 @@ int buf_append (struct buf *b, const char *bytes, size_t n) {
 }
 
 
+/* What is left fills at most half of the small block it is moved to. */
+static void shrink (struct buf *b) {
+  char *bytes;
+  close_gap(b);
+  bytes = realloc(b->bytes, KEEP_SIZE);
+  if (bytes == NULL) return;
+  b->bytes = bytes;
+  b->cap = KEEP_SIZE;
+}
+
+
 void buf_drop (struct buf *b, size_t n) {
   b->head += n;
   if (b->head == b->tail) give_back(b);
+  else if (b->cap > KEEP_SIZE && buf_len(b) <= KEEP_SIZE / 2) shrink(b);
 }
 
 

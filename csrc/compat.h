@@ -36,26 +36,4 @@
 
 #define COMPAT_TCDATA    10   /* lua_type of LuaJIT's ffi values */
 
-/* The registry's entry for an address, pushed. */
-static inline void compat_getentry (lua_State *L, const void *key) {
-#if LUA_VERSION_NUM < 502
-  lua_pushlightuserdata(L, (void *)(uintptr_t)key);
-  lua_rawget(L, LUA_REGISTRYINDEX);
-#else
-  lua_rawgetp(L, LUA_REGISTRYINDEX, key);
-#endif
-}
-
-
-/* Pops a value into the registry's entry for an address. */
-static inline void compat_setentry (lua_State *L, const void *key) {
-#if LUA_VERSION_NUM < 502
-  lua_pushlightuserdata(L, (void *)(uintptr_t)key);
-  lua_insert(L, -2);
-  lua_rawset(L, LUA_REGISTRYINDEX);
-#else
-  lua_rawsetp(L, LUA_REGISTRYINDEX, key);
-#endif
-}
-
 #endif

@@ -1,68 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* The module marea.core: what the Lua half of the library builds on. */
-#include <pthread.h>
-
-#include <curl/curl.h>
-#include <uv.h>
-
+/* The module marea.core: what needs no network. It is apart from marea.net so
+** that a program which has not asked for anything yet has not loaded libcurl,
+** and the thirty libraries that come with it, either. */
 #include "lcore.h"
 #include "ljson.h"
-
-LUALIB_API int luaopen_marea_core (lua_State *L);
-
-
-void lcore_type (lua_State *L, const char *name, const luaL_Reg *methods,
-                 lua_CFunction gc) {
-  luaL_newmetatable(L, name);
-  lua_newtable(L);
-  compat_setfuncs(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pushstring(L, name);
-  lua_setfield(L, -2, "__name");
-  lua_pop(L, 1);
-}
+#include "timers.h"
 
 
+/* seconds, on a clock that is never set */
 static int now (lua_State *L) {
   lua_pushnumber(L, (lua_Number)clock_now() / 1e6);
   return 1;
 }
 
 
-static int versions (lua_State *L) {
-  const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
-  lua_newtable(L);
-  lua_pushstring(L, curl->version);
-  lua_setfield(L, -2, "libcurl");
-  lua_pushinteger(L, (lua_Integer)curl->version_num);
-  lua_setfield(L, -2, "libcurl_number");
-  lua_pushstring(L, curl->ssl_version);
-  lua_setfield(L, -2, "tls");
-  lua_pushstring(L, uv_version_string());
-  lua_setfield(L, -2, "libuv");
-  return 1;
-}
-
-
-static void set_up_curl (void) {
-  curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
-
 LUALIB_API int luaopen_marea_core (lua_State *L) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, set_up_curl);
-  ltransfer_define(L);
   lua_newtable(L);
-  lengine_define(L);
-  lua_setfield(L, -2, "engine");
   ljson_open(L);
   lua_setfield(L, -2, "json");
   lua_pushcfunction(L, now);
   lua_setfield(L, -2, "now");
-  lua_pushcfunction(L, versions);
-  lua_setfield(L, -2, "versions");
   return 1;
 }

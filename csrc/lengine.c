@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lcore.h"
+#include "lnet.h"
 #include "uvdriver.h"
 
 struct lengine {
@@ -236,7 +236,7 @@ static const luaL_Reg timer_methods[] = {
 
 
 void lengine_define (lua_State *L) {
-  lcore_type(L, ENGINE_TYPE, engine_methods, e_close);
-  lcore_type(L, TIMER_TYPE, timer_methods, t_close);
+  lnet_type(L, ENGINE_TYPE, engine_methods, e_close);
+  lnet_type(L, TIMER_TYPE, timer_methods, t_close);
   lua_pushcfunction(L, e_new);
 }

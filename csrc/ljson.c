@@ -16,8 +16,9 @@
 #include "compat.h"
 #include "json.h"
 
-/* The codec: a table in the registry under the address of codec_key. */
-static const char codec_key = 0;
+/* The codec: a table in the registry. Its key is a name and not an address,
+** since each C module that decodes has a copy of this file. */
+#define CODEC  "marea.codec"
 
 enum {
   ARRAY_MT = 1,    /* metatable of every decoded array; marks one to encode */
@@ -239,7 +240,7 @@ static int decode_text (lua_State *L, const char *s, size_t n, int limit) {
   int top = lua_gettop(L);
   luaL_checkstack(L, 8, "decoding JSON");
   d.L = L;
-  compat_getentry(L, &codec_key);
+  lua_getfield(L, LUA_REGISTRYINDEX, CODEC);
   d.codec = top + 1;
   lua_rawgeti(L, d.codec, ARRAY_MT);
   d.array_mt = top + 2;
@@ -676,7 +677,7 @@ static void start_encoder (encoder *e, lua_State *L) {
   e->size = 0;
   e->room = sizeof e->first;
   e->depth = 0;
-  compat_getentry(L, &codec_key);
+  lua_getfield(L, LUA_REGISTRYINDEX, CODEC);
   e->codec = lua_gettop(L);
   lua_rawgeti(L, e->codec, ARRAY_MT);
   e->array_mt = lua_topointer(L, -1);
@@ -724,7 +725,7 @@ static int setup (lua_State *L) {
   static const char *const names[] = { "array_mt", "empty_array_mt",
     "empty_array", "make_int64", "int64_digits", NULL };
   luaL_checktype(L, 1, LUA_TTABLE);
-  compat_getentry(L, &codec_key);
+  lua_getfield(L, LUA_REGISTRYINDEX, CODEC);
   for (int i = 0; names[i]; i++) {
     lua_getfield(L, 1, names[i]);
     if (lua_isnil(L, -1)) lua_pop(L, 1);
@@ -739,7 +740,7 @@ static int setup (lua_State *L) {
 ** once must stay marked. */
 static void open_codec (lua_State *L) {
   int known;
-  compat_getentry(L, &codec_key);
+  lua_getfield(L, LUA_REGISTRYINDEX, CODEC);
   known = lua_istable(L, -1);
   lua_pop(L, 1);
   if (known) return;
@@ -748,7 +749,7 @@ static void open_codec (lua_State *L) {
   lua_pushliteral(L, "marea.array");
   lua_setfield(L, -2, "__name");
   lua_rawseti(L, -2, ARRAY_MT);
-  compat_setentry(L, &codec_key);
+  lua_setfield(L, LUA_REGISTRYINDEX, CODEC);
 }
 
 

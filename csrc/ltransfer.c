@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "json.h"
-#include "lcore.h"
+#include "lnet.h"
 #include "ljson.h"
 #include "transfer.h"
 
@@ -344,5 +344,5 @@ static const luaL_Reg methods[] = {
 
 
 void ltransfer_define (lua_State *L) {
-  lcore_type(L, TRANSFER_TYPE, methods, t_close);
+  lnet_type(L, TRANSFER_TYPE, methods, t_close);
 }

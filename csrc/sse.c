@@ -7,6 +7,8 @@
 
 #define FIELD_NAME   16     /* room for "data: " and a line end */
 
+#define MAX_RETRY    1000000000   /* in ms; more is read as this */
+
 #define at(s)     buf_data(&(s)->in)
 #define avail(s)  buf_len(&(s)->in)
 
@@ -85,10 +87,10 @@ static int set (struct buf *b, const char *bytes, size_t n) {
 static void set_retry (struct sse *s, const char *v, size_t n) {
   long ms = 0;
   size_t i;
-  if (n == 0 || n > 9) return;
+  if (n == 0) return;
   for (i = 0; i < n; i++) {
     if (v[i] < '0' || v[i] > '9') return;
-    ms = ms * 10 + (v[i] - '0');
+    ms = ms < MAX_RETRY / 10 ? ms * 10 + (v[i] - '0') : MAX_RETRY;
   }
   s->retry = ms + 1;
 }
@@ -166,13 +168,24 @@ static void tidy (struct sse *s) {
 }
 
 
+/* Would a line of n bytes make the event too large? One that is being read
+** may have its field name on top of the limit. What is asked of whole lines
+** is asked of their beginnings too: how a stream was cut must not show. */
+static int outgrown (const struct sse *s, size_t n) {
+  n += s->data_len;
+  return s->max_event && n > FIELD_NAME && n - FIELD_NAME > s->max_event;
+}
+
+
 static void take_line (struct sse *s, size_t end) {
   size_t line = s->line;
   s->line = s->look = end + 1;
   if (at(s)[end] == '\r') s->skip_lf = 1;
   if (s->in_comment) s->in_comment = 0;
   else if (end == line) end_event(s);
-  else if (at(s)[line] != ':') read_field(s, line, end);
+  else if (at(s)[line] == ':') return;
+  else if (outgrown(s, end - line)) s->failed = 1;
+  else read_field(s, line, end);
 }
 
 
@@ -193,16 +206,9 @@ static void scan (struct sse *s) {
 }
 
 
-/* Exact for a whole event; one still arriving may have its field name on top
-** of the limit. */
 static int too_large (const struct sse *s) {
-  size_t n = s->data_len;
-  size_t max = s->max_event;
-  if (!s->ready) {
-    n += avail(s) - s->line;
-    max += FIELD_NAME;
-  }
-  return s->max_event && n > max;
+  if (!s->ready) return outgrown(s, avail(s) - s->line);
+  return s->max_event && s->data_len > s->max_event;
 }
 
 
@@ -249,7 +255,7 @@ int sse_next (struct sse *s, struct sse_event *ev) {
 
 
 int sse_finish (struct sse *s, struct sse_event *ev) {
-  int state = sse_ready(s);
+  int state = sse_next(s, ev);
   if (state != SSE_MORE) return state;
   s->started = 1;
   if (s->line < avail(s) && !s->in_comment) {
@@ -259,14 +265,17 @@ int sse_finish (struct sse *s, struct sse_event *ev) {
   }
   if (!s->has_data) return SSE_MORE;
   s->ready = 1;
-  give(s, ev);
-  return SSE_EVENT;
+  if (too_large(s)) s->failed = 1;
+  return sse_next(s, ev);
 }
 
 
 void sse_free (struct sse *s) {
+  size_t max_event = s->max_event;
   buf_free(&s->in);
   buf_free(&s->type);
   buf_free(&s->id);
   buf_free(&s->last_id);
+  memset(s, 0, sizeof *s);
+  s->max_event = max_event;
 }

@@ -6,8 +6,9 @@
 **   sse_feed(&s, bytes, n);           give it what has arrived
 **   while (sse_next(&s, &ev) == SSE_EVENT) ...
 **
-** It scans each byte once and decodes no event before it is asked for. The
-** data of an event is joined in place: nothing is allocated for a line. */
+** Each byte is looked at a few times at most, however the stream was cut, and
+** no event is decoded before it is asked for. The data of an event is joined
+** in place: nothing is allocated for a line. */
 #ifndef MAREA_SSE_H
 #define MAREA_SSE_H
 
@@ -26,7 +27,8 @@ struct sse_event {  /* valid until the next call on its decoder */
 struct sse {
   struct buf in;         /* bytes received; the event being built is at its
                             front. Offsets below count from buf_data(&in) */
-  size_t max_event;      /* most bytes of one event; 0: no limit */
+  size_t max_event;      /* most bytes of an event's data, and, but for a
+                            few, of any line; 0: no limit */
   long retry;            /* last valid "retry" in ms plus 1; 0: none */
   size_t line;           /* where the line being read begins */
   size_t look;           /* no line ends before this */
@@ -52,10 +54,13 @@ int sse_next (struct sse *s, struct sse_event *ev);
 /* The event that sse_next gave last, again; 0 if it is gone. */
 int sse_given (const struct sse *s, struct sse_event *ev);
 
-/* At the end of a stream: makes an event of data that no blank line closed,
-** which the standard throws away; the caller decides whether to use it. */
+/* At the end of a stream: as sse_next, and once nothing is left makes an event
+** of data that no blank line closed, which the standard throws away; the
+** caller decides whether to use it. */
 int sse_finish (struct sse *s, struct sse_event *ev);
 
+/* Leaves a decoder as it was born, but for `max_event`: ready for another
+** stream. */
 void sse_free (struct sse *s);
 
 #endif

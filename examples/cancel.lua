@@ -23,6 +23,7 @@ marea.run(function()
     local printable = common.printable()
     for text in open():text() do io.write(printable(text)) end
   end)
+  marea.sleep(0)         -- it begins when its creator waits
   task:cancel()
   print("the task is " .. task.status)
 

@@ -6,6 +6,7 @@
 
 local marea = require "marea"
 local core = require "marea.core"
+local net = require "marea.net"
 local common = require "examples.common"
 
 local MAX_STEPS = 5
@@ -111,7 +112,7 @@ local function report(err)
   return 1
 end
 
-local versions = core.versions()
+local versions = net.versions()
 print(("marea %s, %s, libcurl %s, libuv %s"):format(
   marea._VERSION, rawget(_G, "jit") and rawget(_G, "jit").version or _VERSION, versions.libcurl, versions.libuv))
 

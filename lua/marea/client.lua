@@ -6,12 +6,12 @@ local core = require "marea.core"
 local json = require "marea.json"
 local check = require "marea.check"
 local endpoints = require "marea.endpoints"
-local Error = require "marea.error"
+local Error = require("marea.compat").lazy "marea.error"
 local headers = require "marea.headers"
 local request = require "marea.request"
 local result = require "marea.result"
 local settings = require "marea.settings"
-local stream = require "marea.stream"
+local stream = require("marea.compat").lazy "marea.stream"
 local url = require "marea.url"
 
 local client = {}
@@ -82,7 +82,8 @@ end
 
 -- A 200 that says it failed, or says nothing.
 local function judge_value(call, answer, value, endpoint)
-  if Error.is_error_payload(value) then
+  local suspicious = value.error ~= nil or value.choices == nil
+  if suspicious and Error.is_error_payload(value) then
     return Error.from_payload(value, { status = answer.status, method = call.method,
       url = call.url, provider = call.provider, redact = call.blank, body = answer.body,
       request_id = headers.request_id(answer.headers) })

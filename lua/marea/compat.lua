@@ -29,6 +29,17 @@ compat.isyieldable = rawget(coroutine, "isyieldable") or function()
   return coroutine.running() ~= nil
 end
 
+--- Something that calls f when the collector finds it: only a userdata can do
+--- that on 5.1, and any table later.
+---@param f function
+function compat.on_collect(f)
+  local newproxy = rawget(_G, "newproxy")
+  if not newproxy then return setmetatable({}, { __gc = f }) end
+  local proxy = newproxy(true)
+  getmetatable(proxy).__gc = f
+  return proxy
+end
+
 --- Whether `v` is a whole number. 3.0 is one: LuaJIT could not tell it from 3.
 ---@return boolean
 function compat.is_integer(v)
@@ -62,6 +73,18 @@ function compat.cut(s, max)
     last = last - 1
   end
   return s:sub(1, last)
+end
+
+--- A module that is loaded when a field of it is first used. A program that
+--- makes one request never needs most of the library.
+---@param name string
+---@return table
+function compat.lazy(name)
+  return setmetatable({}, { __index = function(self, key)
+    for field, value in pairs(require(name)) do self[field] = value end
+    setmetatable(self, nil)
+    return self[key]
+  end })
 end
 
 return compat

@@ -5,7 +5,7 @@
 -- set-cookie, whose dates hold commas: that one is always a list. Also the
 -- checks on what we send: libcurl writes CR and LF in a value as they are.
 
-local retry = require("marea.retry")
+local retry = require("marea.compat").lazy "marea.retry"
 
 local headers = {}
 

@@ -3,7 +3,7 @@
 
 local core = require "marea.core"
 local loop = require "marea.loop"
-local luv = require "marea.driver.luv"
+local luv = require("marea.compat").lazy "marea.driver.luv"
 local task = require "marea.task"
 
 local host = {}

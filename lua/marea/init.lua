@@ -1,32 +1,62 @@
 -- SPDX-License-Identifier: MIT
--- marea: large language models for Lua.
+-- marea: large language models for Lua. This table is the whole of what a
+-- program sees. Each field is loaded when it is first used, so that requiring
+-- the library costs next to nothing.
 
-local Error = require "marea.error"
-local client = require "marea.client"
-local host = require "marea.host"
-local json = require "marea.json"
-local providers = require "marea.providers"
-local settings = require "marea.settings"
-local sync = require "marea.sync"
-local task = require "marea.task"
+local fields = {
+  client = { "marea.client", "new" },
+  is_error = { "marea.error", "is" },
+  provider = { "marea.providers", "extend" },
 
-local marea = {
-  _VERSION = settings.version,
+  null = { "marea.json", "null" },
+  array = { "marea.json", "array" },
 
-  client = client.new,
-  providers = providers,
-  provider = function(t) return providers.extend(t, 2) end,
-  is_error = Error.is,
+  run = { "marea.task", "run" },
+  spawn = { "marea.task", "spawn" },
+  sleep = { "marea.task", "sleep" },
+  timeout = { "marea.task", "timeout" },
+  all = { "marea.task", "all" },
+  race = { "marea.task", "race" },
+  map = { "marea.task", "map" },
+  semaphore = { "marea.sync", "semaphore" },
+  queue = { "marea.sync", "queue" },
 
-  null = json.null,
-  array = json.array,
-  json = { encode = json.encode, decode = json.decode },
-
-  run = task.run, spawn = task.spawn, sleep = task.sleep, timeout = task.timeout,
-  all = task.all, race = task.race, map = task.map,
-  semaphore = sync.semaphore, queue = sync.queue,
-
-  attach = host.attach, step = host.step, fd = host.fd, next_timeout = host.next_timeout,
+  attach = { "marea.host", "attach" },
+  step = { "marea.host", "step" },
+  fd = { "marea.host", "fd" },
+  next_timeout = { "marea.host", "next_timeout" },
 }
 
-return marea
+local modules = { json = "marea.json", providers = "marea.providers" }
+
+local function load_field(self, name)
+  local module, from = modules[name], fields[name]
+  local value
+  if module then value = require(module)
+  elseif from then value = require(from[1])[from[2]] end
+  self[name] = value
+  return value
+end
+
+---@class marea
+---@field client fun(options: table): marea.Client
+---@field providers table<string, marea.preset>
+---@field provider fun(preset: table): marea.preset
+---@field is_error fun(value: any): boolean
+---@field json { encode: function, decode: function }
+---@field null userdata JSON's null, the same value as cjson.null
+---@field array fun(list: table|nil): table marks a list, also an empty one
+---@field run fun(f: function, ...): any
+---@field spawn fun(f: function, ...): marea.Task
+---@field sleep fun(seconds: number)
+---@field timeout fun(seconds: number, f: function, ...): any
+---@field all fun(list: (marea.Task|function)[]): table
+---@field race fun(list: (marea.Task|function)[]): any
+---@field map fun(list: table, f: function, options: table|nil): table
+---@field semaphore fun(n: integer): marea.Semaphore
+---@field queue fun(n: integer|nil): marea.Queue
+---@field attach fun(uv: table)
+---@field step fun(budget: number|nil)
+---@field fd fun(): integer
+---@field next_timeout fun(): number|nil
+return setmetatable({ _VERSION = "0.1.0" }, { __index = load_field })

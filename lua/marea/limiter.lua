@@ -3,9 +3,10 @@
 -- Who came first goes first. A place is held from the start of a request to
 -- the end of its answer, and given back on every way out.
 
+local compat = require "marea.compat"
 local core = require "marea.core"
 local loop = require "marea.loop"
-local sync = require "marea.sync"
+local sync = compat.lazy "marea.sync"
 
 local MINUTE = 60
 
@@ -64,13 +65,20 @@ end
 
 local pump
 
+local function stop_timer(self)
+  local timer = self.timer
+  if not timer then return end
+  self.timer = nil
+  loop.forget(self.timer_id)
+  timer:close()
+end
+
 local function ring_at(self, moment, now)
   if self.timer then return end
   local timer, id = loop.engine():timer(moment - now)
-  self.timer = timer
+  self.timer, self.timer_id = timer, id
   loop.watch(id, function()
-    self.timer = nil
-    timer:close()
+    stop_timer(self)
     pump(self)
   end)
 end
@@ -84,14 +92,19 @@ function pump(self)
   end
 end
 
--- Gives a place back exactly once.
+-- Gives a place back exactly once; also if whoever should is collected.
 local function place_of(self)
   local held = true
-  return function()
+  local function give_back()
     if not held then return end
     held = false
     self.running = self.running - 1
     pump(self)
+  end
+  local dropped = compat.on_collect(give_back)
+  return function()
+    if dropped then give_back() end
+    dropped = nil
   end
 end
 
@@ -115,6 +128,7 @@ local function wait_in_line(self, deadline)
     timer:close()
   end
   if cancelled then self.line:leave(place) end
+  if self.line.n == 0 then stop_timer(self) end
   return place.served, cancelled
 end
 

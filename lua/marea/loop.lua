@@ -35,7 +35,7 @@ local own = {
 
 function loop.engine()
   if not engine then
-    engine = core.engine()
+    engine = require("marea.net").engine()
     driver = driver or own
   end
   return engine
@@ -145,10 +145,15 @@ end
 --- Waits until the engine names this id. Returns as `suspend` does.
 function loop.wait(id)
   local waiter = loop.waiter()
-  waiting[id] = waiter
+  waiting[id], waiter.id = waiter, id
   local cancelled = loop.suspend(waiter)
-  waiting[id] = nil
+  waiting[id], waiter.id = nil, nil
   return cancelled
+end
+
+--- Forgets what a task waited for whose coroutine is no more.
+function loop.abandon(task)
+  if task.id then waiting[task.id] = nil end
 end
 
 --- Calls f when the engine names this id, unless `loop.forget(id)` comes first.

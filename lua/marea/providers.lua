@@ -4,8 +4,8 @@
 -- that a name from outside never reaches `require`. This page says what the
 -- fields of a preset mean; a preset has only those its provider documents.
 
-local redact = require("marea.redact")
-local url = require("marea.url")
+local redact = require("marea.compat").lazy "marea.redact"
+local url = require("marea.compat").lazy "marea.url"
 
 ---@class marea.preset
 ---@field name string

@@ -6,11 +6,11 @@
 -- handed over and a failure can still be mended.
 
 local core = require "marea.core"
-local Error = require "marea.error"
+local Error = require("marea.compat").lazy "marea.error"
 local headers = require "marea.headers"
 local loop = require "marea.loop"
-local redact = require "marea.redact"
-local retry = require "marea.retry"
+local redact = require("marea.compat").lazy "marea.redact"
+local retry = require("marea.compat").lazy "marea.retry"
 local url = require "marea.url"
 
 local MAX_REDIRECTS = 5
@@ -70,7 +70,7 @@ end
 ---- one try ------------------------------------------------------------------
 
 -- The total clock also runs in the C core, from what is left of it.
-local function start(call, list)
+local function start(call, list, release)
   local options = {
     method = call.method, url = call.url, headers = list, body = call.body,
     connect = call.timeout.connect, first_byte = call.timeout.first_byte,
@@ -81,7 +81,7 @@ local function start(call, list)
   local transfer, id = loop.engine():transfer(options)
   loop.driver().changed(loop.engine())
   local task = loop.current()
-  if task then task.owned[transfer] = true end
+  if task then task.owned[transfer] = release end
   return transfer, id
 end
 
@@ -172,7 +172,7 @@ local function try_once(call, try)
   local answer, started = { release = release }, core.now()
   local ok, fault = pcall(function()
     tell_request(call, list, try)
-    answer.transfer, answer.id = start(call, list)
+    answer.transfer, answer.id = start(call, list, release)
     local problem = read_answer(call, answer)
     tell_response(call, answer, started)
     return problem

@@ -6,7 +6,7 @@
 
 local json = require "marea.json"
 local normalise = require "marea.normalise"
-local responses = require "marea.gather.responses"
+local responses = require("marea.compat").lazy "marea.gather.responses"
 
 local result = {}
 

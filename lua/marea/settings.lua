@@ -3,18 +3,15 @@
 -- key, headers, clocks and limits. Kept apart from the client the user holds,
 -- so that no dump of that shows a secret.
 
-local core = require "marea.core"
 local check = require "marea.check"
 local headers = require "marea.headers"
 local limiter = require "marea.limiter"
 local providers = require "marea.providers"
-local redact = require "marea.redact"
+local redact = require("marea.compat").lazy "marea.redact"
 local url = require "marea.url"
-local Error = require "marea.error"
+local Error = require("marea.compat").lazy "marea.error"
 
 local settings = {}
-
-settings.version = "0.1.0"
 
 local client_options = {
   provider = "a string or a table", api_key = "a string or a function",
@@ -285,7 +282,7 @@ end
 ---@param fixed table { name, value } pairs that come first
 function settings.header_lines(s, key, own, fixed)
   local list, places = {}, {}
-  put(list, places, "User-Agent", "marea/" .. settings.version)
+  put(list, places, "User-Agent", "marea/" .. require("marea")._VERSION)
   local auth = s.preset.auth or { header = "Authorization", prefix = "Bearer " }
   if key then put(list, places, auth.header, (auth.prefix or "") .. key) end
   for _, pair in ipairs(fixed) do put(list, places, pair[1], pair[2]) end
@@ -306,7 +303,7 @@ function settings.transfer(s, streamed)
     max_body = s.max_body, max_event = s.max_event,
     -- Older libcurls buffer without bound what a paused HTTP/2 stream receives
     -- (megabytes each), and stall streams that share a connection.
-    http1 = streamed and core.versions().libcurl_number < 0x080000,
+    http1 = streamed and require("marea.net").versions().libcurl_number < 0x080000,
   }
 end
 

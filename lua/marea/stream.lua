@@ -9,12 +9,12 @@
 -- where the text is.
 
 local json = require "marea.json"
-local Error = require "marea.error"
+local Error = require("marea.compat").lazy "marea.error"
 local chat = require "marea.gather.chat"
 local headers = require "marea.headers"
 local loop = require "marea.loop"
 local request = require "marea.request"
-local responses = require "marea.gather.responses"
+local responses = require("marea.compat").lazy "marea.gather.responses"
 local result = require "marea.result"
 
 local stream = {}

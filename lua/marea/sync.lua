@@ -41,12 +41,17 @@ function Line:wait(value)
   return place, cancelled
 end
 
+-- A task whose coroutine somebody closed could not leave.
+local function is_there(place)
+  return not place.gone and (place.waiter.status or "running") == "running"
+end
+
 function Line:serve(value)
   while self.first <= self.last do
     local place = self[self.first]
     self[self.first], self.first = nil, self.first + 1
-    if not place.gone then
-      self.n = self.n - 1
+    if not place.gone then self.n = self.n - 1 end
+    if is_there(place) then
       place.served = true
       if value ~= nil then place.value = value end
       loop.wake(place.waiter)

@@ -4,7 +4,7 @@
 -- is closed before `cancel` returns.
 
 local compat = require "marea.compat"
-local Error = require "marea.error"
+local Error = compat.lazy "marea.error"
 local loop = require "marea.loop"
 
 local pack, unpack = compat.pack, compat.unpack
@@ -37,8 +37,12 @@ end
 ---- ending -------------------------------------------------------------------
 
 local function close_owned(t)
-  for transfer in pairs(t.owned) do transfer:close() end
-  t.owned = {}
+  local owned = t.owned
+  t.owned = setmetatable({}, { __mode = "k" })
+  for transfer, release in pairs(owned) do
+    transfer:close()
+    release()
+  end
 end
 
 -- A message gets the coroutine's traceback; an error object keeps what it is.
@@ -63,12 +67,35 @@ local function settle(t, how, err)
 end
 
 loop.on_finished(function(t, ok, err)
-  if ok then settle(t, "done")
+  if ok or t.results then settle(t, "done")
   elseif err == t.cancelled and err ~= nil then settle(t, "cancelled", err)
   else settle(t, "failed", with_traceback(t, err)) end
 end)
 
+-- On 5.4 a coroutine can be closed by somebody else while it waits.
+local guard_mt = {
+  __close = function(guard, err)
+    if err ~= nil or guard.task.results then return end
+    loop.abandon(guard.task)
+    settle(guard.task, "cancelled", Error.new { kind = "cancelled",
+      message = "the task's coroutine was closed" })
+  end,
+}
+
 ---- starting -----------------------------------------------------------------
+
+local function first_round(t)
+  return not t.results or nil
+end
+
+-- What a task's coroutine runs. The loop has one round, and is there for its
+-- fourth value, which 5.4 closes with the coroutine; the others ignore it.
+local function body(t, f, args)
+  t.started = true
+  for _ in first_round, t, nil, setmetatable({ task = t }, guard_mt) do
+    t.results = pack(f(unpack(args, 1, args.n)))
+  end
+end
 
 --- Starts f(...) as a task. It begins to run when its creator next waits.
 ---@param f function
@@ -79,7 +106,8 @@ function task.spawn(f, ...)
   local t = setmetatable({
     status = "running",
     waiters = {},            -- to be woken when it ends
-    owned = setmetatable({}, { __mode = "k" }),   -- transfers it opened
+    -- transfers it opened -> what gives their place in the limits back
+    owned = setmetatable({}, { __mode = "k" }),
     results = nil,           -- packed, once done
     error = nil,
     cancelled = nil,         -- the error, once asked to stop
@@ -87,10 +115,7 @@ function task.spawn(f, ...)
     parked = false,          -- it waits, having yielded
     claimed = false,         -- somebody takes care of its error
   }, metatable)
-  t.co = coroutine.create(function()
-    t.started = true
-    t.results = pack(f(unpack(args, 1, args.n)))
-  end)
+  t.co = coroutine.create(function() body(t, f, args) end)
   live[t] = true
   nlive = nlive + 1
   loop.schedule(t)
@@ -299,12 +324,19 @@ local function raise_unclaimed()
   if t then error(t.error, 0) end
 end
 
+-- Says how many tasks are stuck, and where one of them is.
+local function describe_stuck(main)
+  local one = main.status == "running" and main or next(live)
+  local what = nlive == 1 and "a task waits" or nlive .. " tasks wait"
+  return debug.traceback(one.co, what .. " for something that can't happen")
+end
+
 local function drive(main)
   while nlive > 0 do
-    if not loop.turn() and not loop.has_queued() and nlive > 0 then
-      local n = nlive
+    if not loop.turn() and nlive > 0 and loop.is_stuck() then
+      local message = describe_stuck(main)
       cancel_live()
-      error(n .. " task(s) wait for something that can't happen", 0)
+      error(message, 0)
     end
     if main.status == "failed" then cancel_live() end
   end
@@ -324,8 +356,9 @@ function task.run(f, ...)
   in_run = true
   local ok, err = pcall(drive, main)
   in_run = false
-  if main.status ~= "done" and main.error then error(main.error, 0) end
+  if main.status == "failed" then error(main.error, 0) end
   if not ok then error(err, 0) end
+  if main.status == "cancelled" then error(main.error, 0) end
   raise_unclaimed()
   return unpack(main.results, 1, main.results.n)
 end

@@ -21,8 +21,8 @@ end
 local function leaf(dir, name, issuer, san, days)
   run(dir, ("printf 'subjectAltName=%s\\n' > %s.ext"):format(san, name))
   run(dir, ("openssl req %s -keyout %s.key -out %s.csr -subj '/CN=spec leaf'"):format(KEY, name, name))
-  run(dir, ("openssl x509 -req -in %s.csr -CA %s.pem -CAkey %s.key -CAcreateserial -days %d -extfile %s.ext -out %s.pem")
-    :format(name, issuer, issuer, days, name, name))
+  run(dir, ("openssl x509 -req -in %s.csr -CA %s.pem -CAkey %s.key -CAcreateserial "):format(name, issuer, issuer)
+    .. ("-days %d -extfile %s.ext -out %s.pem"):format(days, name, name))
 end
 
 ---Makes them all in `dir`. Each is `<name>.pem` with `<name>.key`: `ca`, `good`,

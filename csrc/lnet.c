@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* The module marea.net: requests, and the loop they run on. */
+#include <pthread.h>
+
+#include <curl/curl.h>
+#include <uv.h>
+
+#include "lcore.h"
+#include "lnet.h"
+
+void lnet_type (lua_State *L, const char *name, const luaL_Reg *methods,
+                 lua_CFunction gc) {
+  luaL_newmetatable(L, name);
+  lua_newtable(L);
+  compat_setfuncs(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pushstring(L, name);
+  lua_setfield(L, -2, "__name");
+  lua_pop(L, 1);
+}
+
+
+static int versions (lua_State *L) {
+  const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
+  lua_newtable(L);
+  lua_pushstring(L, curl->version);
+  lua_setfield(L, -2, "libcurl");
+  lua_pushinteger(L, (lua_Integer)curl->version_num);
+  lua_setfield(L, -2, "libcurl_number");
+  lua_pushstring(L, curl->ssl_version);
+  lua_setfield(L, -2, "tls");
+  lua_pushstring(L, uv_version_string());
+  lua_setfield(L, -2, "libuv");
+  return 1;
+}
+
+
+static void set_up_curl (void) {
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+
+LUALIB_API int luaopen_marea_net (lua_State *L) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, set_up_curl);
+  ltransfer_define(L);
+  lua_newtable(L);
+  lengine_define(L);
+  lua_setfield(L, -2, "engine");
+  lua_pushcfunction(L, versions);
+  lua_setfield(L, -2, "versions");
+  return 1;
+}

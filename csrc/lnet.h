@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The binding of the engine: what its files need of one another. */
+#ifndef MAREA_LNET_H
+#define MAREA_LNET_H
+
+#include <lua.h>
+#include <lauxlib.h>
+
+#include "compat.h"
+#include "engine.h"
+
+#define ENGINE_TYPE    "marea.engine"
+#define TRANSFER_TYPE  "marea.transfer"
+#define TIMER_TYPE     "marea.timer"
+
+/* The engine at a stack index. Raises if it is closed, or if this is not the
+** thread, or not the process, that made it. */
+struct engine *lengine_check (lua_State *L, int idx);
+
+void lengine_define (lua_State *L);     /* pushes the constructor */
+void ltransfer_define (lua_State *L);
+
+int ltransfer_new (lua_State *L);   /* engine, options -> transfer, id */
+
+void lnet_type (lua_State *L, const char *name, const luaL_Reg *methods,
+                 lua_CFunction gc);
+
+#endif

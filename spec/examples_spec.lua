@@ -1,0 +1,143 @@
+-- SPDX-License-Identifier: MIT
+-- The examples do what they say, as a user would run them: each in a process of
+-- its own, against the bundled provider.
+
+local child = require("spec.support.child")
+local server = require("spec.support.server")
+
+-- Nothing of this machine's own environment must choose the provider.
+local KEYS = { "NAN_API_KEY", "HELMCODE_API_KEY", "GRADIENTESUR_API_KEY", "NANOGPT_API_KEY",
+  "SAPTIVA_API_KEY", "SWISSAI_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY", "GROQ_API_KEY",
+  "MISTRAL_API_KEY", "DEEPSEEK_API_KEY", "TOGETHER_API_KEY", "FIREWORKS_API_KEY",
+  "CEREBRAS_API_KEY", "XAI_API_KEY", "GEMINI_API_KEY",
+  "MAREA_PROVIDER", "MAREA_BASE_URL", "MAREA_MODEL", "MAREA_API_KEY" }
+
+local function bare(variables)
+  local out = {}
+  for _, name in ipairs(KEYS) do out[name] = false end
+  for name, value in pairs(variables or {}) do out[name] = value end
+  return out
+end
+
+local function run(name, arguments, variables)
+  return child.file("examples/" .. name .. ".lua", arguments, bare(variables))
+end
+
+local function says(output, text)
+  assert.is_truthy(output:find(text, 1, true), ("no %q in:\n%s"):format(text, output))
+end
+
+describe("the examples", function()
+  local s, here
+  setup(function()
+    s = server.shared()
+    here = { MAREA_BASE_URL = s.base_url }
+  end)
+
+  it("chat asks and prints the answer and the usage", function()
+    local output, status = run("chat", { "Why?" }, here)
+    assert.equal(0, status, output)
+    says(output, 'You said: "Why?"\n')
+    assert.is_truthy(output:find("%(%d+ tokens in, %d+ out%)"))
+  end)
+
+  it("stream prints the answer and why it ended", function()
+    local output, status = run("stream", { "Uno dos" }, here)
+    assert.equal(0, status, output)
+    says(output, 'You said: "Uno dos"\n(ended by: stop)\n')
+  end)
+
+  it("parallel answers in the order of the questions", function()
+    local output, status = run("parallel", { "one", "two", "three" }, here)
+    assert.equal(0, status, output)
+    assert.is_truthy(output:find('> one\n.-"one"\n> two\n.-"two"\n> three\n.-"three"\n$'), output)
+  end)
+
+  it("tools calls the function and answers from its result", function()
+    local output, status = run("tools", { "What is the weather in Lugo?" }, here)
+    assert.equal(0, status, output)
+    says(output, 'get_weather({"city":"Lugo"}) -> ')
+    says(output, "A script, not a model: get_weather returned")
+  end)
+
+  it("cancel stops in each of its ways", function()
+    local output, status = run("cancel", {}, here)
+    assert.equal(0, status, output)
+    says(output, "closed after a first event of type text")
+    says(output, "the task is cancelled")
+    says(output, "the third: timeout: ")
+    says(output, 'the quickest said: A script, not a model, answers. You said: "Hola"')
+  end)
+
+  it("fail with one line and status 1 when the server can't be reached", function()
+    local output, status = run("chat", {}, { MAREA_BASE_URL = "http://127.0.0.1:1/v1" })
+    assert.equal(1, status)
+    assert.is_truthy(output:find("^connection: [^\n]*\n$"), output)
+  end)
+
+  it("say what to set when the environment names no provider", function()
+    local output, status = run("chat")
+    assert.equal(2, status)
+    says(output, "MAREA_BASE_URL")
+  end)
+
+  it("name the variable of a key that is missing, and send nothing", function()
+    local output, status = run("chat", {}, { MAREA_PROVIDER = "nan" })
+    assert.equal(1, status)
+    says(output, "NAN_API_KEY")
+  end)
+
+  it("print a model's words without their terminal escapes", function()
+    local text = "safe\\u001b]0;title\\u0007\\u009b2Jend\\u00c3\\u00a9"
+    local f = s:script {
+      { { sse = { '{"id":"c","choices":[{"index":0,"delta":{"content":"' .. text
+        .. '"},"finish_reason":"stop"}]}', "[DONE]" } } },
+    }
+    local output, status = run("stream", {}, { MAREA_BASE_URL = f.base_url })
+    assert.equal(0, status, output)
+    says(output, "safe]0;title2Jend\195\131\194\169\n")
+    assert.is_nil(output:find("[%z\1-\8\11-\31\127]"))
+  end)
+end)
+
+describe("the demo", function()
+  it("needs nothing from the environment: it starts the bundled provider and says so", function()
+    local output, status = run("demo")
+    assert.equal(0, status, output)
+    says(output, "a script (no model)")
+    says(output, "\nA script, not a model, answers.")
+    says(output, 'Lua runs get_weather({"city":"Madrid"})')
+    says(output, "A script, not a model: get_weather returned")
+  end)
+
+  it("leaves no provider behind", function()
+    local output = run("demo")
+    local port = tonumber(output:match("127%.0%.0%.1:(%d+)"))
+    local socket = require("socket")
+    local deadline, alive = socket.gettime() + 2, true
+    while alive and socket.gettime() < deadline do
+      alive = socket.connect("127.0.0.1", port)
+      if alive then alive:close() end
+      socket.sleep(0.02)
+    end
+    assert.is_falsy(alive)
+  end)
+
+  it("talks to the provider the environment names", function()
+    local s = server.shared()
+    local f = s:script({}, { serve = true })
+    local output, status = run("demo", {}, { MAREA_BASE_URL = f.base_url })
+    assert.equal(0, status, output)
+    says(output, "Talking to " .. f.base_url)
+    assert.equal(3, #f.requests())
+  end)
+
+  it("ends with status 1 and the reason when something fails", function()
+    local s = server.shared()
+    local f = s:script({ { { status = 400, body = '{"error":{"message":"no such luck"}}' } } })
+    local output, status = run("demo", {}, { MAREA_BASE_URL = f.base_url })
+    assert.equal(1, status)
+    says(output, "the demo failed: ")
+    says(output, "no such luck")
+  end)
+end)

@@ -1,0 +1,64 @@
+-- SPDX-License-Identifier: MIT
+-- Runs Lua in a process of its own, with this process's interpreter and paths:
+-- for what can be done once in a process, such as attaching to a loop, or what
+-- ends it.
+
+local child = {}
+
+local SECONDS = 30
+
+local function quote(word)
+  return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
+end
+
+local function interpreter()
+  if rawget(_G, "jit") then return "luajit" end
+  return "lua" .. _VERSION:match("%d%.%d")
+end
+
+-- A sanitizer, taken out of the environment once this process ran, must come
+-- first in any other that loads what was built with it.
+local function preload()
+  if not os.getenv("MAREA_SANITIZED") then return "" end
+  local file = assert(io.open("/proc/self/environ", "rb"))
+  local library = file:read("*a"):match("LD_PRELOAD=([^%z]*libasan[^%z]*)")
+  file:close()
+  return library and "LD_PRELOAD=" .. quote(library) .. " " or ""
+end
+
+local function environment(variables)
+  local words = {}
+  for name, value in pairs(variables or {}) do
+    words[#words + 1] = value and name .. "=" .. quote(value) or "-u " .. name
+  end
+  table.sort(words)   -- `env` wants its options first
+  return "env " .. table.concat(words, " ") .. " "
+end
+
+---Runs a file with arguments. Returns what it wrote, standard error included,
+---and its exit status. `variables`: environment, `false` unsets one.
+---@return string, integer
+function child.file(path, arguments, variables)
+  local words = { quote(path) }
+  for _, argument in ipairs(arguments or {}) do words[#words + 1] = quote(argument) end
+  local command = environment(variables) .. preload() .. "timeout -k 1 " .. SECONDS .. " "
+    .. interpreter() .. " " .. table.concat(words, " ")
+  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1 </dev/null; echo \"exit $?\""))
+  local output, status = pipe:read("*a"):match("^(.*)exit (%d+)\n$")
+  pipe:close()
+  return output, tonumber(status)
+end
+
+---Runs code, whose `...` are the arguments.
+---@return string, integer
+function child.code(code, arguments, variables)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write(code)
+  file:close()
+  local output, status = child.file(path, arguments, variables)
+  os.remove(path)
+  return output, status
+end
+
+return child
