@@ -208,11 +208,18 @@ static int unescape (struct transfer *t, const char *raw, size_t n,
 }
 
 
+/* named one, whatever its data looks like */
+static int is_error (const struct sse_event *ev) {
+  return ev->type_len == 5 && memcmp(ev->type, "error", 5) == 0;
+}
+
+
 static int take_text (lua_State *L, struct transfer *t,
                       const struct sse_event *ev) {
   const char *raw;
   char *text;
   size_t n;
+  if (is_error(ev)) return 0;
   if (!shape_fits(&t->shape, ev->data, ev->data_len, &raw, &n)) return 0;
   if (n == 0 || !unescape(t, raw, n, &text, &n)) return 0;
   lua_pushlstring(L, text, n);
@@ -306,6 +313,13 @@ static int t_learn (lua_State *L) {
 }
 
 
+/* another chunk may have said what those of the shape say otherwise */
+static int t_forget (lua_State *L) {
+  shape_free(&check(L)->shape);
+  return 0;
+}
+
+
 /* from now on, `pull` decodes every event */
 static int t_pull_whole (lua_State *L) {
   check(L)->whole_chunks = 1;
@@ -329,6 +343,7 @@ static const luaL_Reg methods[] = {
   { "collect",  t_collect },
   { "done",     t_done },
   { "failure",  t_failure },
+  { "forget",   t_forget },
   { "head",     t_head },
   { "learn",    t_learn },
   { "peek",     t_peek },

@@ -35,6 +35,15 @@ static int is_string (const char *p, const char *end,
 }
 
 
+/* Is there a character as \uXXXX? It might spell the key a second time. */
+static int has_escaped (const char *p, const char *end) {
+  while (p < end && (p = memchr(p, '\\', (size_t)(end - p))) != NULL) {
+    if (++p < end && *p++ == 'u') return 1;
+  }
+  return 0;
+}
+
+
 int shape_learn (struct shape *s, const char *chunk, size_t n,
                  const char *key, const char *text, size_t text_len) {
   const char *end = chunk + n;
@@ -42,7 +51,7 @@ int shape_learn (struct shape *s, const char *chunk, size_t n,
   shape_free(s);
   if (value == NULL || !is_string(value, end, text, text_len)) return 0;
   if (memchr(text, '\\', text_len) || memchr(text, '"', text_len)) return 0;
-  if (find_key(value, end, key) != NULL) return 0;
+  if (find_key(value, end, key) != NULL || has_escaped(chunk, end)) return 0;
   s->bytes = malloc(n - text_len);
   if (s->bytes == NULL) return 0;
   s->prefix = (size_t)(value + 1 - chunk);

@@ -163,8 +163,10 @@ static size_t on_head (char *line, size_t size, size_t n, void *arg) {
   else if (t->head_done) return n;
   if (++t->lines > MAX_HEAD_LINES || buf_append(&t->head, line, n) != BUF_OK)
     return (size_t)fail(t, "too_large", "the answer's headers are too large");
-  if (n <= 2 && (line[0] == '\r' || line[0] == '\n'))
+  if (n <= 2 && (line[0] == '\r' || line[0] == '\n')) {
     t->head_done = transfer_status(t) >= 200;
+    if (!t->head_done) buf_clear(&t->head);
+  }
   return n;
 }
 
@@ -246,6 +248,8 @@ static const char *broken_kind (const struct transfer *t) {
 
 static void explain (struct transfer *t, CURLcode code) {
   size_t i;
+  if (code == CURLE_OUT_OF_MEMORY && !t->head_done && t->head.tail > 0)
+    fail(t, "too_large", "the answer's headers are too large");
   if (t->message[0] == '\0')
     snprintf(t->message, sizeof t->message, "%s", curl_easy_strerror(code));
   if (code == CURLE_OPERATION_TIMEDOUT) {

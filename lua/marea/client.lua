@@ -7,7 +7,6 @@ local json = require "marea.json"
 local check = require "marea.check"
 local endpoints = require "marea.endpoints"
 local Error = require("marea.compat").lazy "marea.error"
-local headers = require "marea.headers"
 local request = require "marea.request"
 local result = require "marea.result"
 local settings = require "marea.settings"
@@ -37,7 +36,7 @@ end
 local function make(s)
   local self = setmetatable({}, metatable)
   private[self] = s
-  endpoints.attach(self)
+  endpoints.attach(self, s)
   return self
 end
 
@@ -48,36 +47,30 @@ function client.new(options)
   return make(settings.new(2, options == nil and {} or options))
 end
 
+local function settings_of(self, who)
+  local s = private[self]
+  if not s then error("call it with a colon: " .. who, 3) end
+  return s
+end
+
 --- A client that shares this one's connections and limits, with other settings.
 ---@param options table
 ---@return marea.Client
 function methods:with(options)
-  return make(settings.extend(2, private[self], options))
+  return make(settings.extend(2, settings_of(self, "client:with"), options))
 end
 
 ---- answers ------------------------------------------------------------------
 
-local function describe(answer)
-  return {
-    status = answer.status, headers = answer.headers,
-    request_id = headers.request_id(answer.headers),
-    rate_limit = headers.rate_limit(answer.headers),
-  }
-end
-
 local function fault(call, answer, kind, message)
   return request.make_error(call, { kind = kind, message = message, status = answer.status,
-    body = answer.body, request_id = headers.request_id(answer.headers) })
-end
-
-local function media_type(answer)
-  local value = headers.get(answer.headers, "content-type")
-  return value and value:lower():match("^%s*([^;%s]*)") or ""
+    body = answer.body, request_id = answer:request_id() })
 end
 
 local function is_json(answer)
-  local kind = media_type(answer)
-  return kind == "" or kind:find("json", 1, true) or answer.body:find("^%s*[{%[]") ~= nil
+  if answer.body:find("^%s*[{%[]") then return true end
+  local kind = answer:media_type()
+  return kind == "" or kind:find("json", 1, true) ~= nil
 end
 
 -- A 200 that says it failed, or says nothing.
@@ -86,7 +79,7 @@ local function judge_value(call, answer, value, endpoint)
   if suspicious and Error.is_error_payload(value) then
     return Error.from_payload(value, { status = answer.status, method = call.method,
       url = call.url, provider = call.provider, redact = call.blank, body = answer.body,
-      request_id = headers.request_id(answer.headers) })
+      request_id = answer:request_id() })
   end
   if value.status == "failed" and value.object == "response" then
     return fault(call, answer, "server", "the response failed")
@@ -100,52 +93,49 @@ local function decode_answer(call, answer, endpoint)
   local value, message = json.decode(answer.body)
   if value == nil then return nil, fault(call, answer, "decode", "the answer is not JSON: " .. message) end
   if type(value) ~= "table" then
-    if endpoint.any then return result.new({ data = value }, describe(answer)) end
+    if endpoint.any then return result.new({ data = value }, answer) end
     return nil, fault(call, answer, "protocol", "the answer is not a JSON object")
   end
   local err = judge_value(call, answer, value, endpoint)
   if err then return nil, err end
-  return result.new(value, describe(answer))
+  return result.new(value, answer)
 end
 
 -- The result of an answer that was read whole.
 local function read_result(call, answer, endpoint)
   if answer.body:find("^%s*$") and (endpoint.any or answer.status == 204) then
-    return result.new({}, describe(answer))
+    return result.new({}, answer)
   end
   if answer.body == "" then return nil, fault(call, answer, "protocol", "the answer is empty") end
   if is_json(answer) then return decode_answer(call, answer, endpoint) end
   if endpoint.any then
-    return result.new({ data = answer.body, content_type = media_type(answer) }, describe(answer))
+    return result.new({ data = answer.body, content_type = answer:media_type() }, answer)
   end
-  return nil, fault(call, answer, "protocol", "expected JSON, got " .. media_type(answer))
+  return nil, fault(call, answer, "protocol", "expected JSON, got " .. answer:media_type())
 end
 
 ---- calls --------------------------------------------------------------------
 
-local function content_headers(body, streamed)
-  local list = { { "Accept", streamed and "text/event-stream" or "application/json" } }
-  if body then list[2] = { "Content-Type", "application/json" } end
-  return list
-end
-
 local function make_call(s, endpoint, body, streamed, options)
   local timeout = settings.timeout(s, options)
   local call = {
-    method = endpoint.method, body = body, whole = not streamed, timeout = timeout,
-    url = url.join(s.base_url, endpoint.path, options.query or endpoint.query, 5),
+    method = endpoint.method, body = body, whole = not streamed,
+    url = settings.url(s, endpoint.path, options.query or endpoint.query, 5),
+    clocks = timeout ~= s.timeout and timeout or nil,
     deadline = timeout.total and core.now() + timeout.total,
     max_retries = options.max_retries or s.max_retries,
     limits = s.limits, on = s.on, provider = s.preset.name,
     transfer = settings.transfer(s, streamed),
-    blank = settings.blanker(s, nil, options.headers),
   }
-  local fixed = content_headers(body, streamed)
+  local key
+  function call.blank(text)
+    return settings.blanker(s, key, options.headers)(text)
+  end
   function call.make_headers()
-    local key, err = settings.key(s, options.api_key)
-    call.blank = settings.blanker(s, key, options.headers)
+    local err
+    key, err = settings.key(s, options.api_key)
     if err then return nil, err end
-    return settings.header_lines(s, key, options.headers, fixed)
+    return settings.header_lines(s, key, options.headers, body ~= nil, streamed)
   end
   return call
 end
@@ -158,13 +148,22 @@ local function encode(level, who, params)
   return text
 end
 
+-- How many choices an answer will have: text completions give n for each of
+-- their prompts, which are texts or lists of tokens.
+local function choices_asked(params)
+  if type(params) ~= "table" then return 1 end
+  local n, prompt = tonumber(params.n) or 1, params.prompt
+  local several = type(prompt) == "table" and type(prompt[1]) ~= "number"
+  return several and n * math.max(#prompt, 1) or n
+end
+
 local function send(s, endpoint, params, options, level, who)
   local streamed = endpoint.streamed
   local call = make_call(s, endpoint, encode(level + 1, who, params), streamed, options)
   local answer, err = request.send(call)
   if not answer then return nil, err end
   if streamed then
-    return stream.open(call, answer, describe(answer), type(params) == "table" and params.n or nil)
+    return stream.open(call, answer, answer, choices_asked(params))
   end
   request.let_go(answer)
   return read_result(call, answer, endpoint)
@@ -181,8 +180,7 @@ local function complete(s, endpoint, params)
 end
 
 --- What the endpoints call. `level` is that of their caller, as for `error`.
-function client.call(self, endpoint, params, options, level)
-  local s = private[self]
+function client.call(s, endpoint, params, options, level)
   local who = endpoint.who
   options = settings.check_call(level + 1, who, options)
   if endpoint.method == "GET" then
@@ -212,6 +210,7 @@ local request_fields = { method = "a non-empty string", path = "a non-empty stri
 ---@return table|nil result or stream, marea.error|nil
 function methods:request(params, options)
   local who = "client:request"
+  local s = settings_of(self, who)
   check.fields(1, who, params, request_fields)
   if not params.path then check.fail(1, who .. ", path", "a non-empty string", nil) end
   options = settings.check_call(1, who, options)
@@ -219,18 +218,19 @@ function methods:request(params, options)
   if not method:find("^%u+$") then check.fail(1, who .. ", method", "a method's name", params.method) end
   local endpoint = { method = method, path = params.path, any = true,
     query = params.query, streamed = params.stream }
-  return send(private[self], endpoint, params.body, options, 1, who)
+  return send(s, endpoint, params.body, options, 1, who)
 end
 
 --- One user message in, a completion out. `params` may hold further parameters.
 ---@param text string
 ---@return marea.Result|nil, marea.error|nil
 function methods:ask(text, params, options)
+  settings_of(self, "client:ask")
   check.value(1, "client:ask", "a non-empty string", text)
   if params ~= nil then check.value(1, "client:ask, parameters", "a table", params) end
   local all = { messages = json.array { { role = "user", content = text } } }
   for key, value in pairs(params or {}) do all[key] = value end
-  return client.call(self, endpoints.chat, all, options, 2)
+  return client.call(settings_of(self, "client:ask"), endpoints.chat, all, options, 2)
 end
 
 endpoints.on_call(client.call)

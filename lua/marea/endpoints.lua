@@ -58,39 +58,41 @@ endpoints.responses = {
 
 ---- methods ------------------------------------------------------------------
 
-local owners = setmetatable({}, { __mode = "k" })   -- resource -> client
+-- Resource -> settings of its client, not the client itself: that holds the
+-- resource, and on LuaJIT neither would ever be collected.
+local owners = setmetatable({}, { __mode = "k" })
 
 local function owner(self, who)
-  local client = type(self) == "table" and owners[self]
-  if not client then error("call it with a colon: " .. who .. "{...}", 3) end
-  return client
+  local settings = type(self) == "table" and owners[self]
+  if not settings then error("call it with a colon: " .. who .. "{...}", 3) end
+  return settings
 end
 
 local function post(endpoint)
   local who = endpoint.who
   return function(self, params, options)
-    local client = owner(self, who)
+    local settings = owner(self, who)
     check.value(1, who, "a table", params)
     if params.stream ~= nil and params.stream ~= json.null then
       check.value(1, who .. ", stream", "a boolean", params.stream)
     end
     endpoint.check(1, who, params)
-    return call(client, endpoint, params, options, 2)
+    return call(settings, endpoint, params, options, 2)
   end
 end
 
 local function list_models(self, params, options)
   local who = "client.models:list"
-  local client = owner(self, who)
+  local settings = owner(self, who)
   if params ~= nil then check.value(1, who, "a table", params) end
-  return call(client, { who = who, method = "GET", path = "models" }, params, options, 2)
+  return call(settings, { who = who, method = "GET", path = "models" }, params, options, 2)
 end
 
 local function retrieve_model(self, id, options)
   local who = "client.models:retrieve"
-  local client = owner(self, who)
+  local settings = owner(self, who)
   local path = "models/" .. url.segment(id, "client.models:retrieve, id", 2)
-  return call(client, { who = who, method = "GET", path = path }, nil, options, 2)
+  return call(settings, { who = who, method = "GET", path = path }, nil, options, 2)
 end
 
 local tree = {
@@ -100,18 +102,18 @@ local tree = {
   models = { list = list_models, retrieve = retrieve_model },
 }
 
-local function grow(client, branch)
+local function grow(settings, branch)
   local node = {}
-  owners[node] = client
+  owners[node] = settings
   for name, item in pairs(branch) do
-    node[name] = type(item) == "table" and grow(client, item) or item
+    node[name] = type(item) == "table" and grow(settings, item) or item
   end
   return node
 end
 
---- Puts the tree on a client.
-function endpoints.attach(client)
-  for name, branch in pairs(tree) do client[name] = grow(client, branch) end
+--- Puts the tree on a client that has these settings.
+function endpoints.attach(client, settings)
+  for name, branch in pairs(tree) do client[name] = grow(settings, branch) end
 end
 
 return endpoints

@@ -6,14 +6,15 @@
 -- handed over and a failure can still be mended.
 
 local core = require "marea.core"
+local answers = require "marea.answer"
 local Error = require("marea.compat").lazy "marea.error"
-local headers = require "marea.headers"
 local loop = require "marea.loop"
 local redact = require("marea.compat").lazy "marea.redact"
 local retry = require("marea.compat").lazy "marea.retry"
 local url = require "marea.url"
 
 local MAX_REDIRECTS = 5
+local CLOCKS = { "connect", "first_byte", "idle", "event" }   -- those the transfer keeps
 
 local request = {}
 
@@ -23,22 +24,14 @@ local request = {}
 ---@field make_headers fun(): string[]|nil, table|nil lines, made anew for each try; or nil, err
 ---@field body string|nil
 ---@field whole boolean read the body to its end before returning
----@field timeout table seconds by the name of the clock
+---@field clocks table|nil seconds by clock, where they differ from the client's
 ---@field deadline number|nil the end of the total clock
 ---@field max_retries integer
 ---@field limits marea.Limits
 ---@field on table hooks
 ---@field blank fun(s: string): string blanks what is secret
----@field transfer table further options of the transfer
+---@field transfer table metatable of the transfer's options: those that all calls share
 ---@field provider string|nil
-
----@class marea.Answer
----@field transfer userdata
----@field id integer of its waker
----@field status integer
----@field headers table
----@field body string|nil where read whole
----@field release fun() gives the limiter's place back
 
 local function make_error(call, fields)
   fields.method, fields.url, fields.provider = call.method, call.url, call.provider
@@ -61,7 +54,7 @@ local function tell_request(call, list, try)
 end
 
 local function tell_response(call, answer, started)
-  if not call.on.response then return end
+  if not call.on.response or not answer.status then return end
   call.on.response { method = call.method, url = redact.url(call.blank(call.url)),
     status = answer.status, headers = redact.deep(redact.headers(answer.headers), call.blank),
     seconds = core.now() - started, provider = call.provider }
@@ -70,19 +63,17 @@ end
 ---- one try ------------------------------------------------------------------
 
 -- The total clock also runs in the C core, from what is left of it.
-local function start(call, list, release)
-  local options = {
-    method = call.method, url = call.url, headers = list, body = call.body,
-    connect = call.timeout.connect, first_byte = call.timeout.first_byte,
-    idle = call.timeout.idle, event = call.timeout.event,
-  }
+local function start(call, list, answer)
+  local options = { method = call.method, url = call.url, headers = list, body = call.body }
+  if call.clocks then
+    for _, name in ipairs(CLOCKS) do options[name] = call.clocks[name] or false end
+  end
   if call.deadline then options.total = math.max(call.deadline - core.now(), 1e-6) end
-  for name, value in pairs(call.transfer) do options[name] = value end
-  local transfer, id = loop.engine():transfer(options)
-  loop.driver().changed(loop.engine())
+  local engine = loop.engine()
+  answer.transfer, answer.id = engine:transfer(setmetatable(options, call.transfer))
+  loop.driver().changed(engine)
   local task = loop.current()
-  if task then task.owned[transfer] = release end
-  return transfer, id
+  if task then task.owned[answer.transfer] = answer.release end
 end
 
 --- Waits until the transfer has something to say. Returns as loop.suspend does.
@@ -132,7 +123,7 @@ local function judge(call, answer)
   local failed = transfer:done() and transfer:failure()
   if failed and (call.whole or transfer:received() == 0) then
     return request.failure(call, transfer, { status = answer.status,
-      body = answer.body, request_id = headers.request_id(answer.headers) })
+      body = answer.body, request_id = answer:request_id() })
   end
 end
 
@@ -141,7 +132,7 @@ local function read_answer(call, answer)
   if call.whole then transfer:read_as("whole") end
   local cancelled = request.wait(transfer, answer.id)
   if cancelled then error(cancelled, 0) end
-  answer.headers, answer.status = headers.parse(transfer:head())
+  answer.status, answer.head = transfer:status(), transfer:head()
   if call.whole then answer.body = transfer:bytes() or "" end
   return judge(call, answer)
 end
@@ -160,23 +151,24 @@ local function enter(call)
     message = "timed out waiting for the limits" })
 end
 
+-- What went wrong, or nil. May raise.
+local function go(call, try, answer)
+  local list, err = call.make_headers()
+  if err then return err end
+  local started = core.now()
+  tell_request(call, list, try)
+  start(call, list, answer)
+  local problem = read_answer(call, answer)
+  tell_response(call, answer, started)
+  return problem
+end
+
 -- The answer; or nil, an error, and the headers that came with it.
 local function try_once(call, try)
   local release, late = enter(call)
   if not release then return nil, late end
-  local list, err = call.make_headers()
-  if not list then
-    release()
-    return nil, err
-  end
-  local answer, started = { release = release }, core.now()
-  local ok, fault = pcall(function()
-    tell_request(call, list, try)
-    answer.transfer, answer.id = start(call, list, release)
-    local problem = read_answer(call, answer)
-    tell_response(call, answer, started)
-    return problem
-  end)
+  local answer = answers.new(release)
+  local ok, fault = pcall(go, call, try, answer)
   if ok and not fault then return answer end
   if answer.transfer then let_go(answer) else release() end
   if not ok then error(fault, 0) end
@@ -184,6 +176,8 @@ local function try_once(call, try)
 end
 
 ---- redirects ----------------------------------------------------------------
+
+local redirects = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
 
 local function redirect_target(call, location)
   if call.method ~= "GET" then return nil end
@@ -193,24 +187,27 @@ local function redirect_target(call, location)
 end
 
 local function try_and_follow(call, try)
-  for _ = 0, MAX_REDIRECTS do
+  for followed = 0, MAX_REDIRECTS do
     local answer, err, fields = try_once(call, try)
     if answer then return answer end
-    local target = err.status and err.status < 400 and fields and fields.location
+    local target = redirects[err.status] and fields and fields.location
       and redirect_target(call, fields.location)
     if not target then return nil, err, fields end
+    if followed == MAX_REDIRECTS then
+      err.message = "too many redirects"
+      return nil, err, fields
+    end
     call.url = target
   end
-  return nil, make_error(call, { kind = "protocol", message = "too many redirects" })
 end
 
 ---- tries --------------------------------------------------------------------
 
 local function wait_before_next(call, err, fields, try)
   local wait = retry.after(fields) or err.retry_after or retry.delay(try)
+  if call.deadline and core.now() + wait >= call.deadline then return false end
   local attempts = err.attempts
   attempts[#attempts].wait = wait
-  if call.deadline and core.now() + wait >= call.deadline then return false end
   if call.on.retry then call.on.retry { error = err, wait = wait, attempt = try } end
   local cancelled = loop.sleep(wait)
   if cancelled then error(cancelled, 0) end

@@ -79,7 +79,8 @@ function computed.tool_calls(self)
 end
 
 function computed.response(self)
-  return answers[self]
+  local answer = answers[self]
+  return answer and answer:describe()
 end
 
 local metatable = { __name = "marea.result" }
@@ -89,13 +90,15 @@ function metatable:__index(key)
   return compute and compute(self)
 end
 
+-- A wire field called output_text may be anything, null for one.
 function metatable:__tostring()
-  return self.output_text
+  local text = self.output_text
+  return type(text) == "string" and text or computed.output_text(self)
 end
 
 --- Makes a result of decoded JSON. A bare array becomes `{ data = array }`.
 ---@param value table
----@param answer table|nil { status, headers, request_id, rate_limit }
+---@param answer marea.Answer|nil
 function result.new(value, answer)
   if json.is_array(value) then value = { data = value } end
   answers[value] = answer

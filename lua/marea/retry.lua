@@ -163,7 +163,7 @@ end
 local function error_retried(err)
   if err.kind == "quota" then return false end
   if err.kind == "connection" or err.kind == "rate_limit" then return true end
-  if err.kind == "timeout" and not err.status then return retried_phases[err.phase] or false end
+  if err.kind == "timeout" and (err.phase or not err.status) then return retried_phases[err.phase] or false end
   if type(err.status) ~= "number" then return false end
   return status_retried(err.status)
 end

@@ -192,10 +192,11 @@ end
 --- Settings from the options of marea.client.
 function settings.new(level, options)
   check_client(level + 1, options)
+  options = merge(options)     -- the caller may go on using his table
   local preset = find_preset(level + 1, options)
   local s = {
     preset = preset, options = options, base_url = find_base(level + 1, options, preset),
-    api_key = options.api_key, model = options.model, headers = options.headers or {},
+    api_key = options.api_key, model = options.model, headers = merge(options.headers),
     timeout = clocks_from(default_clocks, options.timeout),
     max_retries = options.max_retries or 2, on = options.on or {},
     limits = limits_for(options, preset),
@@ -203,19 +204,31 @@ function settings.new(level, options)
     max_body = options.max_body_size or MAX_BODY,
     max_event = options.max_event_size or MAX_EVENT,
     blank = nil, blank_key = nil,
+    lines = {}, urls = {}, transfers = {},   -- made when first needed, and kept
   }
   check_safety(level + 1, s, options)
   return s
 end
 
---- Settings as `base`, but for `options`. Limits are shared unless given.
+-- A header is the same one in whatever case it is written.
+local function merge_headers(base, more)
+  local out, said = merge(more), {}
+  for name in pairs(out) do said[name:lower()] = true end
+  for name, value in pairs(base) do
+    if not said[name:lower()] then out[name] = value end
+  end
+  return out
+end
+
+--- Settings as `base`, but for `options`. Limits are shared unless given, or
+--- another provider is.
 function settings.extend(level, base, options)
   check_client(level + 1, options)
   local all = merge(base.options, options)
-  all.headers = merge(base.options.headers, options.headers)
+  all.headers = merge_headers(base.headers, options.headers)
   local s = settings.new(level + 1, all)
   s.timeout = clocks_from(base.timeout, options.timeout)
-  if not options.limits and s.preset == base.preset then s.limits = base.limits end
+  if not options.limits and not options.provider then s.limits = base.limits end
   return s
 end
 
@@ -277,34 +290,69 @@ local function put(list, places, name, value)
   else list[place] = name .. ": " .. value end
 end
 
---- Header lines of a request; `false` takes one away.
----@param own table the call's own headers, by name
----@param fixed table { name, value } pairs that come first
-function settings.header_lines(s, key, own, fixed)
-  local list, places = {}, {}
+local function fixed_headers(list, places, with_body, streamed)
   put(list, places, "User-Agent", "marea/" .. require("marea")._VERSION)
+  put(list, places, "Accept", streamed and "text/event-stream" or "application/json")
+  if with_body then put(list, places, "Content-Type", "application/json") end
+end
+
+local function make_lines(s, key, own, with_body, streamed)
+  local list, places = {}, {}
+  fixed_headers(list, places, with_body, streamed)
   local auth = s.preset.auth or { header = "Authorization", prefix = "Bearer " }
   if key then put(list, places, auth.header, (auth.prefix or "") .. key) end
-  for _, pair in ipairs(fixed) do put(list, places, pair[1], pair[2]) end
   for name, value in pairs(s.headers) do put(list, places, name, value) end
   for name, value in pairs(own or {}) do put(list, places, name, value) end
   local out = { "Expect:" }      -- libcurl would wait for leave to send
   for _, line in ipairs(list) do
     if line ~= "" then out[#out + 1] = line end
   end
-  if not places.accept then out[#out + 1] = "Accept:" end
   return out
 end
 
---- Options of the C core's transfer.
-function settings.transfer(s, streamed)
+--- Header lines of a request; `false` takes one away. Made once for the calls
+--- that have none of their own, while the key stays the same.
+---@param own table|nil the call's own headers, by name
+function settings.header_lines(s, key, own, with_body, streamed)
+  if own then return make_lines(s, key, own, with_body, streamed) end
+  local kind = (streamed and 2 or 0) + (with_body and 1 or 0)
+  local kept = s.lines[kind]
+  if not kept or kept.key ~= key then
+    kept = { key = key, list = make_lines(s, key, nil, with_body, streamed) }
+    s.lines[kind] = kept
+  end
+  return kept.list
+end
+
+--- The URL of a path.
+function settings.url(s, path, query, level)
+  if query then return url.join(s.base_url, path, query, level + 1) end
+  local kept = s.urls[path]
+  if not kept then
+    kept = url.join(s.base_url, path, nil, level + 1)
+    if #path < 64 then s.urls[path] = kept end
+  end
+  return kept
+end
+
+local function transfer_options(s, streamed)
   return {
     proxy = s.proxy, ca_file = s.ca_file, insecure = s.insecure,
     max_body = s.max_body, max_event = s.max_event,
+    connect = s.timeout.connect, first_byte = s.timeout.first_byte,
+    idle = s.timeout.idle, event = s.timeout.event,
     -- Older libcurls buffer without bound what a paused HTTP/2 stream receives
     -- (megabytes each), and stall streams that share a connection.
     http1 = streamed and require("marea.net").versions().libcurl_number < 0x080000,
   }
+end
+
+--- A metatable for the options of the C core's transfer: through it they have
+--- what all of the client's calls share.
+function settings.transfer(s, streamed)
+  local which = streamed and "stream" or "whole"
+  s.transfers[which] = s.transfers[which] or { __index = transfer_options(s, streamed) }
+  return s.transfers[which]
 end
 
 --- The model for a kind of call, where the caller names none.

@@ -11,7 +11,6 @@
 local json = require "marea.json"
 local Error = require("marea.compat").lazy "marea.error"
 local chat = require "marea.gather.chat"
-local headers = require "marea.headers"
 local loop = require "marea.loop"
 local request = require "marea.request"
 local responses = require("marea.compat").lazy "marea.gather.responses"
@@ -22,13 +21,18 @@ local stream = {}
 ---@class marea.Stream
 ---@field response table { status, headers, request_id, rate_limit }
 local methods = {}
-local metatable = { __name = "marea.stream", __index = methods }
+local metatable = { __name = "marea.stream" }
 
 -- What the readers need and nobody else should see: kept beside the stream,
 -- so that a dump of it shows no request.
 local states = setmetatable({}, { __mode = "k" })
 
 local function nothing() end
+
+function metatable:__index(key)
+  if key == "response" then return states[self].answer:describe() end
+  return methods[key]
+end
 
 function metatable:__tostring()
   local s = states[self]
@@ -52,7 +56,7 @@ end
 
 local function snapshot(s)
   collect(s)
-  return result.new(s.gather:result(), s.response)
+  return result.new(s.gather:result(), s.answer)
 end
 
 local function break_off(s, err)
@@ -63,7 +67,7 @@ local function break_off(s, err)
 end
 
 local function error_fields(s, kind)
-  return { kind = kind, status = s.response.status, request_id = s.response.request_id,
+  return { kind = kind, status = s.answer.status, request_id = s.answer:request_id(),
     provider = s.call.provider, method = s.call.method, url = s.call.url,
     redact = s.call.blank }
 end
@@ -89,7 +93,7 @@ end
 local function end_of_events(s, done)
   collect(s)
   local good = s.gather:is_finished() or done and s.gather:has_output()
-  if good or s.strange then return end_well(s) end
+  if good or s.strange and not s.chosen then return end_well(s) end
   fail(s, "truncated", "the stream stopped before its end")
 end
 
@@ -101,7 +105,7 @@ local function choose_gather(s, chunk)
   if chunk.choices ~= nil then s.chosen = true
   elseif type(chunk.type) == "string" and chunk.type:find("^response%.") then
     s.gather, s.chosen = responses.new(), true
-  else s.strange = true end
+  else s.strange = chunk.type ~= "ping" end
 end
 
 local function is_error(chunk, kind)
@@ -132,7 +136,7 @@ local function take_chunk(s, chunk, kind)
   collect(s)
   if not s.chosen then choose_gather(s, chunk) end
   local event, key = s.gather:add(chunk, s.queue)
-  if event then learn(s, event, key) end
+  if event then learn(s, event, key) else s.transfer:forget() end
   check_gather(s)
 end
 
@@ -147,7 +151,7 @@ local function take(s, text, chunk, kind, message)
   elseif message then not_json(s, kind, message)
   else
     take_chunk(s, chunk, kind)
-    return chunk
+    if not s.err then return chunk end
   end
 end
 
@@ -157,14 +161,14 @@ local function at_end(s)
   local text, chunk, kind = transfer:rest()
   if text == true then return end_of_events(s, true) end
   if chunk ~= nil then take_chunk(s, chunk, kind) end
-  if s.ended then return end
-  local err = request.failure(s.call, transfer, { status = s.response.status,
-    request_id = s.response.request_id })
+  if s.ended then return nil end
+  local err = request.failure(s.call, transfer, { status = s.answer.status,
+    request_id = s.answer:request_id() })
   if err then break_off(s, err) else end_of_events(s, false) end
+  return chunk
 end
 
 local function wait(s)
-  if s.reading then error("another task is reading this stream", 0) end
   s.reading = true
   local cancelled = request.wait(s.transfer, s.id)
   s.reading = false
@@ -181,7 +185,7 @@ local function advance(s)
     local text, chunk, kind, message = s.pull()
     if text == nil then
       if not s.transfer:wait() then wait(s)
-      elseif s.transfer:done() then at_end(s) end
+      elseif s.transfer:done() then return nil, at_end(s) end
     elseif text and text ~= true then return text, chunk
     else
       chunk = take(s, text, chunk, kind, message)
@@ -227,9 +231,22 @@ local function finish(s)
   if err then error(err, 0) end
 end
 
+local function state_of(self, name)
+  local s = states[self]
+  if not s then error("call it with a colon: stream:" .. name .. "()", 3) end
+  return s
+end
+
+-- A task that waits for a chunk must be the one that gets it.
+local function check_alone(s, level)
+  if s.reading then error("another task is reading this stream", level + 1) end
+end
+
 local function claim(self, name)
   local s = states[self]
+  if not s then error("call it with a colon: stream:" .. name .. "()", 3) end
   if s.claimed then error("stream:" .. name .. ": this stream has been read already", 3) end
+  check_alone(s, 3)
   s.claimed = true
   return s
 end
@@ -237,6 +254,7 @@ end
 -- What readers of text do when the next chunk is not text taken by shape. While
 -- nothing is queued, the next text may be taken at once again.
 local function slow_text(s, text, chunk, kind, message)
+  check_alone(s, 2)
   s.quick = nothing
   if text ~= nil then take(s, text, chunk, kind, message) end
   while true do
@@ -263,13 +281,17 @@ function methods:text()
 end
 
 local function slow_chunk(s)
+  check_alone(s, 2)
   s.queue, s.first = {}, 1
-  local _, chunk = advance(s)
-  if chunk == nil or s.err then return finish(s) end
+  local chunk = s.only_chunk
+  s.only_chunk = nil
+  if chunk == nil then chunk = select(2, advance(s)) end
+  if chunk == nil then return finish(s) end
   return chunk
 end
 
 local function next_chunk(s)
+  if s.reading then check_alone(s, 2) end
   local text, chunk, kind, message = s.pull()
   if text and text ~= true then return chunk end
   if text ~= nil then chunk = take(s, text, chunk, kind, message) end
@@ -287,6 +309,7 @@ function methods:chunks()
 end
 
 local function slow_event(s, text, chunk, kind, message)
+  check_alone(s, 2)
   s.quick = nothing
   if text ~= nil then take(s, text, chunk, kind, message) end
   local event = next_event(s)
@@ -312,9 +335,11 @@ end
 --- The next event; nil at the end; nil and the error if the stream broke.
 ---@return table|nil event, marea.error|nil
 function methods:next()
-  local s = states[self]
+  local s = state_of(self, "next")
+  check_alone(s, 2)
   local event = next_event(s)
   if event then return event end
+  s.claimed = true
   return nil, take_error(s)
 end
 
@@ -322,7 +347,9 @@ end
 --- returned; or nil and the error.
 ---@return marea.Result|nil, marea.error|nil
 function methods:result()
-  local s = states[self]
+  local s = state_of(self, "result")
+  check_alone(s, 2)
+  s.claimed = true
   while not s.ended do
     advance(s)
     s.queue, s.first = {}, 1
@@ -335,13 +362,13 @@ end
 --- What has come so far, shaped as `result`.
 ---@return marea.Result
 function methods:snapshot()
-  return snapshot(states[self])
+  return snapshot(state_of(self, "snapshot"))
 end
 
 --- Ends the transfer now and frees its connection. Harmless twice. A task that
 --- is waiting for the stream gets a `cancelled` error.
 function methods:close()
-  local s = states[self]
+  local s = state_of(self, "close")
   if s.ended then return end
   s.closed, s.interrupted = true, s.reading
   fail(s, "cancelled", "the stream was closed")
@@ -352,14 +379,15 @@ metatable.__close = methods.close
 
 ---- making one ---------------------------------------------------------------
 
-local function new(call, answer, response, n)
-  local self = setmetatable({ response = response }, metatable)
+local function new(call, answer, n)
+  local self = setmetatable({}, metatable)
   states[self] = {
-    call = call, response = response, id = answer.id, release = answer.release,
+    call = call, answer = answer, id = answer.id, release = answer.release,
     transfer = answer.transfer,  -- nil once let go
     pull = answer.transfer:puller(),
     quick = nothing,             -- pull, while the reader may take text straight from it
     gather = chat.new(n),
+    only_chunk = nil,            -- the answer, where it was no stream
     chosen = false,              -- is that the right gatherer?
     strange = false,             -- chunks came that no gatherer knows
     queue = {}, first = 1,       -- events not yet read
@@ -374,21 +402,30 @@ local function excerpt(text)
   return (text:sub(1, 200):gsub("%c", " "))
 end
 
-local function refuse(call, answer, response, message)
+local function refuse(call, answer, message)
   local err = request.make_error(call, { kind = "protocol", status = answer.status,
-    request_id = response.request_id, message = message, body = answer.body })
+    request_id = answer:request_id(), message = message, body = answer.body })
   request.let_go(answer)
   return nil, err
 end
 
+local function as_chunk(value)
+  if type(value.output) ~= "table" then return value end
+  local failed = value.status == "failed"
+  return { type = failed and "response.failed" or "response.completed", response = value }
+end
+
 -- A server that answers a streamed call with plain JSON: a stream of one.
-local function from_json(call, answer, response, n)
+local function from_json(call, answer, n)
   local cancelled = request.read_whole(answer)
   if cancelled then
     request.let_go(answer)
     error(cancelled, 0)
   end
   local failed = request.failure(call, answer.transfer, { status = answer.status })
+  if not failed and answer.body:find("^%s*$") then
+    return refuse(call, answer, "the answer is empty")
+  end
   local value, message = json.decode(answer.body)
   if failed or type(value) ~= "table" then
     request.let_go(answer)
@@ -400,10 +437,14 @@ local function from_json(call, answer, response, n)
     return nil, Error.from_payload(value, { status = answer.status, method = call.method,
       url = call.url, provider = call.provider, redact = call.blank })
   end
-  local self, s = new(call, answer, response, n)
-  s.result = result.new(value, response)
-  take_chunk(s, value.output and { type = "response.completed", response = value } or value)
-  if not s.ended then end_well(s) end
+  local self, s = new(call, answer, n)
+  take_chunk(s, as_chunk(value))
+  if s.err then return nil, s.err end
+  if value.choices ~= nil and type(value.choices) ~= "table" then
+    return refuse(call, answer, "the answer holds no choices")
+  end
+  s.result, s.only_chunk = result.new(value, answer), value
+  end_well(s)
   return self
 end
 
@@ -412,28 +453,22 @@ local function looks_like_events(text)
   return text:find("^[\r\n]*:") or text:find("^[\r\n]*%a+[:\r\n]") and not text:find("^%s*[{<]")
 end
 
-local function media_type(answer)
-  local value = headers.get(answer.headers, "content-type")
-  return value and value:lower():match("^%s*([^;%s]*)") or ""
-end
-
 --- Makes a stream of an answer whose body has begun; or returns nil, err.
 ---@param call marea.Call
 ---@param answer marea.Answer
----@param response table what `stream.response` shows
 ---@param n integer|nil how many choices were asked for
-function stream.open(call, answer, response, n)
-  local kind = media_type(answer)
+function stream.open(call, answer, n)
+  local kind = answer:media_type()
   local start = answer.transfer:peek(64)
   if kind == "text/event-stream" or kind == "" and looks_like_events(start) then
     answer.transfer:read_as("events")
-    return (new(call, answer, response, n))
+    return (new(call, answer, n))
   end
   if kind:find("json", 1, true) or kind == "" and start:find("^%s*[{%[]") then
-    return from_json(call, answer, response, n)
+    return from_json(call, answer, n)
   end
   answer.body = answer.transfer:peek(200)
-  return refuse(call, answer, response, ("expected an event stream, got %s: %s"):format(
+  return refuse(call, answer, ("expected an event stream, got %s: %s"):format(
     kind == "" and "no content type" or kind, excerpt(answer.body)))
 end
 

@@ -14,22 +14,30 @@ local function events_of(read, write)
   return (read and "r" or "") .. (write and "w" or "")
 end
 
+-- Watches one socket, or goes on watching it for other events.
+local function watch(self, engine, fd, read, write)
+  local poll = self.polls[fd] or assert(self.uv.new_poll(fd))
+  local wanted = events_of(read, write)
+  self.polls[fd] = poll
+  local function on_events(err, seen)
+    self.on_socket(engine, fd, seen or "")
+    -- libuv stops a watcher that reports an error; the engine may still want it
+    if err and self.polls[fd] == poll and not poll:is_active() then
+      self.uv.poll_start(poll, wanted, on_events)
+    end
+  end
+  self.uv.poll_start(poll, wanted, on_events)
+end
+
 -- Watches sockets as the engine wants them.
 local function apply_wants(self, engine)
   local fd, read, write = engine:wanted()
   while fd do
     local poll = self.polls[fd]
-    if not (read or write) then
-      if poll then poll:close() end
+    if read or write then watch(self, engine, fd, read, write)
+    elseif poll then
+      poll:close()
       self.polls[fd] = nil
-    else
-      if not poll then
-        poll = self.uv.new_poll(fd)
-        self.polls[fd] = poll
-      end
-      self.uv.poll_start(poll, events_of(read, write), function(err, events)
-        self.on_socket(engine, fd, poll, err, events or "", read, write)
-      end)
     end
     fd, read, write = engine:wanted()
   end
@@ -54,14 +62,8 @@ local function settle(self, engine)
   end)
 end
 
-local function on_socket(self, engine, fd, poll, err, events, read, write)
-  engine:socket(fd, events:find("r") ~= nil, events:find("w") ~= nil)
-  -- libuv stops a watcher that reports an error; the engine may still want it
-  if err and self.polls[fd] == poll and not poll:is_closing() then
-    self.uv.poll_start(poll, events_of(read, write), function(e, ev)
-      self.on_socket(engine, fd, poll, e, ev or "", read, write)
-    end)
-  end
+local function on_socket(self, engine, fd, seen)
+  engine:socket(fd, seen:find("r") ~= nil, seen:find("w") ~= nil)
   apply_wants(self, engine)
   settle(self, engine)
 end

@@ -17,7 +17,7 @@ local metatable = { __name = "marea.gather.chat", __index = methods }
 --- n is how many choices were asked for.
 function chat.new(n)
   return setmetatable({
-    n = n or 1,
+    n = type(n) == "number" and n or 1,
     top = {},            -- fields of the result besides choices
     slots = {},          -- choices by their index
     highest = -1,
@@ -345,10 +345,23 @@ function methods:is_finished()
   return self.highest >= 0
 end
 
+-- A role alone, or text that is empty, is a beginning and says nothing yet.
+local function has_said(slot)
+  for _, pieces in pairs(slot.pieces) do
+    for _, piece in ipairs(pieces) do
+      if piece ~= "" then return true end
+    end
+  end
+  for key, value in pairs(slot.message) do
+    if key ~= "role" and value ~= null then return true end
+  end
+  return #slot.calls > 0
+end
+
 --- Has anything been said at all?
 function methods:has_output()
   for _, slot in pairs(self.slots) do
-    if next(slot.pieces) or #slot.calls > 0 or next(slot.message) then return true end
+    if has_said(slot) then return true end
   end
   return false
 end

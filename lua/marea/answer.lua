@@ -1,0 +1,58 @@
+-- SPDX-License-Identifier: MIT
+-- What came back for a request: its status, headers and body, and the transfer
+-- it comes by. Most callers never look at the headers, so they are parsed when
+-- somebody does.
+
+local headers = require("marea.compat").lazy "marea.headers"
+
+local answer = {}
+
+---@class marea.Answer
+---@field transfer userdata
+---@field id integer of its waker
+---@field release fun() gives the limiter's place back
+---@field status integer|nil
+---@field head string the head as it came
+---@field headers table by lower-case name
+---@field body string|nil where it was read whole
+local methods = {}
+local metatable = { __name = "marea.answer" }
+
+function metatable.__index(self, key)
+  if key ~= "headers" then return methods[key] end
+  local parsed = headers.parse(rawget(self, "head") or "")
+  self.headers = parsed
+  return parsed
+end
+
+function answer.new(release)
+  return setmetatable({ release = release }, metatable)
+end
+
+--- The type of the body without its parameters, in lower case; "" if unsaid.
+function methods:media_type()
+  local value = headers.get(self.headers, "content-type")
+  return value and value:lower():match("^%s*([^;%s]*)") or ""
+end
+
+function methods:request_id()
+  return headers.request_id(self.headers)
+end
+
+---@class marea.Response
+---@field status integer
+---@field headers table by lower-case name
+---@field request_id string|nil
+---@field rate_limit marea.rate_limit|nil
+
+--- What a user is shown of it.
+---@return marea.Response
+function methods:describe()
+  if not rawget(self, "response") then
+    self.response = { status = self.status, headers = self.headers,
+      request_id = self:request_id(), rate_limit = headers.rate_limit(self.headers) }
+  end
+  return self.response
+end
+
+return answer
