@@ -5,7 +5,7 @@
 #include "buf.h"
 
 #define FIRST_SIZE   512
-#define KEEP_SIZE    (32 * 1024)  /* a buffer nearly empty gives back more */
+#define KEEP_SIZE    (64 * 1024)  /* a buffer nearly empty gives back more */
 
 
 static void give_back (struct buf *b) {

@@ -15,6 +15,7 @@
 #define lua_rawlen(L, i)             lua_objlen((L), (i))
 #define compat_setfuncs(L, list)     luaL_register((L), NULL, (list))
 #define lua_setuservalue(L, i)       lua_setfenv((L), (i))
+#define lua_getuservalue(L, i)       lua_getfenv((L), (i))
 #else
 #define compat_setfuncs(L, list)     luaL_setfuncs((L), (list), 0)
 #endif

@@ -110,6 +110,13 @@ static int e_expire (lua_State *L) {
 }
 
 
+/* Is any socket being watched? */
+static int e_watching (lua_State *L) {
+  lua_pushboolean(L, check(L)->engine->nwatches > 0);
+  return 1;
+}
+
+
 static int e_fd (lua_State *L) {
   struct lengine *l = check_process(L);
   if (l->driver == NULL) l->driver = uvdriver_new(l->engine);
@@ -225,6 +232,7 @@ static const luaL_Reg engine_methods[] = {
   { "transfer", ltransfer_new },
   { "turn",     e_turn },
   { "wanted",   e_wanted },
+  { "watching", e_watching },
   { NULL, NULL }
 };
 

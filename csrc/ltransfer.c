@@ -2,11 +2,20 @@
 #include <string.h>
 
 #include "json.h"
-#include "lnet.h"
 #include "ljson.h"
+#include "lnet.h"
+#include "lrecipe.h"
 #include "transfer.h"
 
 #define MAX_SECONDS  1e9
+
+#define PARTS  1   /* where the uservalue has the recipe's parts */
+
+
+struct ltransfer {
+  struct transfer transfer;   /* first: most functions need no more */
+  struct recipe recipe;       /* of a chunk that fits the shape */
+};
 
 
 static struct transfer *check (lua_State *L) {
@@ -94,8 +103,8 @@ int ltransfer_new (lua_State *L) {
   struct transfer_options o;
   struct transfer *t;
   luaL_checktype(L, 2, LUA_TTABLE);
-  t = lua_newuserdata(L, sizeof *t);
-  memset(t, 0, sizeof *t);
+  t = lua_newuserdata(L, sizeof (struct ltransfer));
+  memset(t, 0, sizeof (struct ltransfer));
   luaL_getmetatable(L, TRANSFER_TYPE);
   lua_setmetatable(L, -2);
   lua_pushvalue(L, 2);
@@ -166,6 +175,7 @@ static int t_received (lua_State *L) {
 
 static int t_close (lua_State *L) {
   transfer_close(check(L));
+  recipe_free(&((struct ltransfer *)check(L))->recipe);
   return 0;
 }
 
@@ -254,8 +264,13 @@ static int push_event (lua_State *L, const struct sse_event *ev) {
 }
 
 
-static int push_value (lua_State *L, const struct sse_event *ev) {
-  return ljson_decode(L, ev->data, ev->data_len) ? 1 : 2;
+/* The value of a chunk that fits the shape; its text is on top. */
+static int push_value (lua_State *L, const struct recipe *r,
+                       const struct sse_event *ev) {
+  if (r->steps == NULL)
+    return ljson_decode(L, ev->data, ev->data_len) ? 1 : 2;
+  recipe_make(r, L, lua_upvalueindex(2), lua_gettop(L));
+  return 1;
 }
 
 
@@ -267,13 +282,14 @@ static int push_value (lua_State *L, const struct sse_event *ev) {
 **   false, nil, type, message  it is not JSON
 **   nil                        none is there now
 ** The transfer is the function's upvalue: it is called once for each event,
-** and needs no argument looked at. */
+** and needs no argument looked at. So are the parts of the recipe. */
 static int pull (lua_State *L) {
-  struct transfer *t = lua_touserdata(L, lua_upvalueindex(1));
+  struct ltransfer *l = lua_touserdata(L, lua_upvalueindex(1));
+  struct transfer *t = &l->transfer;
   struct sse_event ev;
   if (!transfer_next(t, &ev)) return 0;
   if (take_text(L, t, &ev))
-    return t->whole_chunks ? 1 + push_value(L, &ev) : 1;
+    return t->whole_chunks ? 1 + push_value(L, &l->recipe, &ev) : 1;
   if (!is_done(&ev)) return push_event(L, &ev);
   lua_pushboolean(L, 1);
   return 1;
@@ -284,7 +300,12 @@ static int pull (lua_State *L) {
 static int t_puller (lua_State *L) {
   check(L);
   lua_settop(L, 1);
-  lua_pushcclosure(L, pull, 1);
+  lua_newtable(L);
+  lua_getuservalue(L, 1);
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, -2, PARTS);
+  lua_pop(L, 1);
+  lua_pushcclosure(L, pull, 2);
   return 1;
 }
 
@@ -300,20 +321,33 @@ static int t_rest (lua_State *L) {
 }
 
 
-/* key, text: the event pulled last holds `text` as the value of `key` */
+/* what a reader of whole chunks gets is made by recipe from now on */
+static void learn_recipe (lua_State *L, struct ltransfer *l, const char *key) {
+  lua_settop(L, 4);
+  lua_getuservalue(L, 1);
+  lua_rawgeti(L, -1, PARTS);
+  recipe_learn(&l->recipe, L, 4, 6, key);
+}
+
+
+/* key, text, value: the event pulled last, decoded to `value`, holds `text`
+** under `key` */
 static int t_learn (lua_State *L) {
   struct transfer *t = check(L);
   size_t n;
   const char *key = luaL_checkstring(L, 2);
   const char *text = luaL_checklstring(L, 3, &n);
   struct sse_event ev;
-  lua_pushboolean(L, sse_given(&t->in, &ev) &&
-      shape_learn(&t->shape, ev.data, ev.data_len, key, text, n));
+  int fits = sse_given(&t->in, &ev) &&
+      shape_learn(&t->shape, ev.data, ev.data_len, key, text, n);
+  if (fits && t->whole_chunks)
+    learn_recipe(L, (struct ltransfer *)t, key);
+  lua_pushboolean(L, fits);
   return 1;
 }
 
 
-/* another chunk may have said what those of the shape say otherwise */
+/* no chunk fits any more, until one is learnt */
 static int t_forget (lua_State *L) {
   shape_free(&check(L)->shape);
   return 0;

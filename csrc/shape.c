@@ -12,12 +12,14 @@ static const char *skip_space (const char *p, const char *end) {
 
 
 /* Finds `"key"` used as a key, at or after p; returns what follows its colon,
-** or NULL. Inside a JSON string a quote is always escaped, so these bytes
-** can only be a string of their own. */
+** or NULL. A quote that begins a string never follows a backslash, and inside
+** a string a quote always does: so these bytes are a string of their own. */
 static const char *find_key (const char *p, const char *end, const char *key) {
+  const char *first = p;
   size_t n = strlen(key);
   while (p < end && (p = memchr(p, '"', (size_t)(end - p))) != NULL) {
     const char *q = ++p;
+    if (q - first > 1 && q[-2] == '\\') continue;
     if ((size_t)(end - q) <= n || memcmp(q, key, n) != 0 || q[n] != '"')
       continue;
     q = skip_space(q + n + 1, end);

@@ -17,7 +17,7 @@ struct shape {
 
 /* Learns from a chunk known to hold `text` as the value of `key`. Returns 0,
 ** and fits nothing from then on, unless "key" stands exactly once in the
-** chunk and its value is written just as `text`, without escapes. */
+** chunk as a key and its value is written just as `text`, without escapes. */
 int shape_learn (struct shape *s, const char *chunk, size_t n,
                  const char *key, const char *text, size_t text_len);
 

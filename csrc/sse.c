@@ -21,13 +21,12 @@ int sse_feed (struct sse *s, const char *bytes, size_t n) {
 }
 
 
-/* Forgets the first n bytes of the input. */
+/* Forgets the first n bytes of the input, of which none is data. */
 static void drop (struct sse *s, size_t n) {
   buf_drop(&s->in, n);
   s->line -= n;
   s->look -= n;
   s->cr = s->cr > n ? s->cr - n : 0;
-  s->data -= s->data > n ? n : s->data;
 }
 
 
@@ -54,11 +53,14 @@ static size_t next_cr (struct sse *s, size_t end) {
 }
 
 
-/* Where the line being read ends, or `avail` if it does not yet. */
+/* Where the line being read ends, or `avail` if it does not yet. Every other
+** line is blank: those need no search. */
 static size_t line_end (struct sse *s) {
-  size_t end = next_cr(s, avail(s));
-  const char *lf = end > s->look
-      ? memchr(at(s) + s->look, '\n', end - s->look) : NULL;
+  size_t end;
+  const char *lf;
+  if (s->look < avail(s) && at(s)[s->look] == '\n') return s->look;
+  end = next_cr(s, avail(s));
+  lf = end > s->look ? memchr(at(s) + s->look, '\n', end - s->look) : NULL;
   return lf ? (size_t)(lf - at(s)) : end;
 }
 
@@ -101,7 +103,7 @@ static int is_field (const char *line, size_t n, const char *name) {
 }
 
 
-static void read_field (struct sse *s, size_t line, size_t end) {
+static void read_any_field (struct sse *s, size_t line, size_t end) {
   const char *p = at(s) + line;
   const char *colon = memchr(p, ':', end - line);
   size_t name = colon ? (size_t)(colon - p) : end - line;
@@ -118,6 +120,13 @@ static void read_field (struct sse *s, size_t line, size_t end) {
     s->has_id = 1;
   }
   else if (is_field(p, name, "retry")) set_retry(s, v, end - value);
+}
+
+
+static void read_field (struct sse *s, size_t line, size_t end) {
+  if (end - line > 6 && memcmp(at(s) + line, "data: ", 6) == 0)
+    add_data(s, line + 6, end - line - 6);   /* nearly all are */
+  else read_any_field(s, line, end);
 }
 
 
@@ -258,7 +267,7 @@ int sse_finish (struct sse *s, struct sse_event *ev) {
   int state = sse_next(s, ev);
   if (state != SSE_MORE) return state;
   s->started = 1;
-  if (s->line < avail(s) && !s->in_comment) {
+  if (s->line < avail(s)) {
     size_t line = s->line;
     s->line = s->look = avail(s);
     if (at(s)[line] != ':') read_field(s, line, avail(s));

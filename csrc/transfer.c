@@ -7,8 +7,9 @@
 
 #include "transfer.h"
 
-#define HIGH_WATER     (64 * 1024)   /* bytes waiting to be read: pause */
-#define LOW_WATER      (16 * 1024)   /* and fetch again below this */
+/* Bytes waiting to be read: pause. libcurl hands over at most 16 KiB more at
+** once, so that a buffer in use settles at 64 KiB. */
+#define HIGH_WATER     (48 * 1024)
 #define MAX_HEAD       (300 * 1024)  /* libcurl's own limit, since 8.0 */
 #define MAX_HEAD_LINES 5000
 #define SMALL_BODY     (64 * 1024)   /* sent at once; not worth a clock */
@@ -65,6 +66,7 @@ static usec deadline (const struct transfer *t, const char **phase) {
   usec due = t->due;
   usec since = t->waiting_since;
   *phase = "total";
+  if (!t->connected) consider(&due, phase, t->started, t->connect, "connect");
   if (!t->waiting || !t->connected) return due;
   if (!t->uploaded)
     consider(&due, phase, later(t->active, since), t->idle, "idle");
@@ -361,6 +363,8 @@ static int set_request (CURL *c, struct transfer *t,
   if (o->http1)
     bad |= curl_easy_setopt(c, CURLOPT_HTTP_VERSION,
                             (long)CURL_HTTP_VERSION_1_1);
+  /* For the connections libcurl makes later, in place of a dead one: its
+  ** timer may get lost (seen in 7.88), so `connect` is also a clock of ours. */
   bad |= curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
                           o->connect ? (long)(o->connect / 1000) + 1  : LONG_MAX);
   return bad;
@@ -374,6 +378,8 @@ static void take_options (struct transfer *t, const struct transfer_options *o) 
   t->max_body = o->max_body;
   t->in.max_event = o->max_event;
   t->head.max = MAX_HEAD;
+  t->started = clock_now();
+  t->connect = o->connect;
   t->first_byte = o->first_byte;
   t->idle = o->idle;
   t->event = o->event;
@@ -450,7 +456,7 @@ void transfer_read_as (struct transfer *t, enum body_mode mode) {
 
 int transfer_wait (struct transfer *t) {
   if (t->engine == NULL || has_news(t)) return 1;
-  if (t->paused && unread(t) < LOW_WATER) {
+  if (t->paused) {   /* however much is there, it is less than one event */
     resume(t);
     if (has_news(t)) return 1;
   }

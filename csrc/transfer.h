@@ -48,9 +48,9 @@ struct transfer {
   size_t max_body;
   enum body_mode mode;
   /* clocks: lengths, and the moments they count from (0: not yet) */
-  usec first_byte, idle, event;
+  usec connect, first_byte, idle, event;
   usec due;                    /* the end of `total`; NEVER if none */
-  usec connected, uploaded, first, active, said, waiting_since;
+  usec started, connected, uploaded, first, active, said, waiting_since;
   int64_t received;            /* bytes of body */
   const char *kind;            /* of failure, in the words of errors; or NULL */
   const char *phase;           /* of a timeout */

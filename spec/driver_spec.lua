@@ -22,7 +22,6 @@ end
 local function take_wants(self, engine)
   local fd, read, write = engine:wanted()
   while fd do
-    self.told = self.told + 1
     self.readers[fd] = read and selectable(fd) or nil
     self.writers[fd] = write and selectable(fd) or nil
     fd, read, write = engine:wanted()
@@ -53,7 +52,7 @@ local function select_turn(self, engine, seconds)
 end
 
 local function select_driver()
-  local self = { name = "select", readers = {}, writers = {}, told = 0, turns = 0 }
+  local self = { name = "select", readers = {}, writers = {}, turns = 0 }
   function self.changed(engine) take_wants(self, engine) end
   self.adopt = self.changed
   function self.turn(engine, seconds)
@@ -103,12 +102,12 @@ describe("a driver of one's own", function()
 
   it("carries a call", function()
     assert.equal(ANSWER, assert(client:ask("Hola")).output_text)
-    assert.is_true(driver.turns > 0 and driver.told > 0)
+    assert.is_true(driver.turns > 0)
   end)
 
   it("carries a stream", function()
     assert.equal(ANSWER, read(client))
-    assert.is_true(driver.turns > 0 and driver.told > 0)
+    assert.is_true(driver.turns > 0)
   end)
 
   it("carries fifty streams at once", function()
@@ -413,6 +412,46 @@ describe("on luv's loop", function()
       uv.run()
       show("ended")
     ]], f.base_url)
+  end)
+
+  it("a host that runs scheduled work later is not kept busy meanwhile", function()
+    gives("true\n" .. TEXT .. "\n", [[
+      local scheduled = {}
+      vim = { schedule = function(f) scheduled[#scheduled + 1] = f end }
+      marea.attach(uv)
+      marea.spawn(function() show(client:ask("Hola").output_text) end)
+      local rounds, late, shown = 0, uv.new_timer(), false
+      local count = uv.new_prepare()
+      count:start(function() rounds = rounds + 1 end)
+      late:start(100, 20, function()
+        if not shown then show(tostring(rounds < 100)) end
+        shown = true
+        local list = scheduled
+        scheduled = {}
+        for _, f in ipairs(list) do f() end
+        if #list == 0 then late:close() count:close() end
+      end)
+      uv.run()
+    ]])
+  end)
+
+  it("a program may end with everything in flight", function()
+    local f = s:script({ { HEAD, { chunk = server.sse({ server.chunk_json { content = "a" } }, false) },
+      { keep_open = true } } }, { repeat_last = true })
+    for _, order in ipairs { 'require "luv"', 'require "marea"' } do
+      for _, last in ipairs { "", "os.exit(0, true)" } do
+        local output, status = child.code(order .. PRELUDE .. [[
+          marea.attach(uv)
+          local stream = open()
+          show(stream:next().text)
+          for _ = 1, 3 do marea.spawn(read) end
+          after(20, function() uv.stop() end)
+          uv.run()
+        ]] .. last, { f.base_url })
+        assert.equal("a\n", output)
+        assert.equal(0, status)
+      end
+    end
   end)
 
   it("attaching twice to one loop is harmless; to another, or to none, is an error", function()

@@ -142,21 +142,26 @@ describe("a fault of the transport", function()
       { "RST before the reply", "connection", { { rst = true } } },
       { "FIN inside the status line", nil, { { send = "HTTP/1.1 20" }, { fin = true } } },
       { "FIN inside a header", "truncated", { { send = OK .. "x-long: abc" }, { fin = true } }, kept = 1 },
-      { "RST inside the headers", "truncated", { { send = OK .. "x-long: a\r\n" }, { sleep = 0.05 }, { rst = true } } },
+      { "RST inside the headers", "truncated",
+        { { send = OK .. "x-long: a\r\n" }, { sleep = 0.05 }, { rst = true } } },
       { "a content-length longer than the body", "truncated",
         { { send = OK .. "content-length: 100\r\n\r\n{\"a\":" }, { fin = true } } },
       { "RST inside the body", "truncated",
         { { send = OK .. "content-length: 100\r\n\r\n{\"a\":" }, { sleep = 0.05 }, { rst = true } } },
       { "only a 100", "connection", { { send = "HTTP/1.1 100 Continue\r\n\r\n" }, { fin = true } } },
       { "not HTTP at all", "protocol", { { send = "220 smtp.example ESMTP\r\n" }, { fin = true } } },
-      { "a header with a NUL", "protocol", { { send = OK .. "x: a\0b\r\ncontent-length: 2\r\n\r\n{}" }, { fin = true } } },
+      { "a header with a NUL", "protocol",
+        { { send = OK .. "x: a\0b\r\ncontent-length: 2\r\n\r\n{}" }, { fin = true } } },
       { "a header without a colon", "protocol",
         { { send = OK .. "nonsense\r\ncontent-length: 2\r\n\r\n{}" }, { fin = true } } },
+      { "a 100, then a reset", "connection",
+        { { send = "HTTP/1.1 100 Continue\r\n\r\n" }, { sleep = 0.05 }, { rst = true } } },
       { "a negative content-length", "protocol", { { send = OK .. "content-length: -5\r\n\r\n{}" }, { fin = true } } },
       { "a content-length of letters", nil, { { send = OK .. "content-length: abc\r\n\r\n{}" }, { fin = true } } },
       { "two content-lengths", nil,
         { { send = OK .. "content-length: 2\r\ncontent-length: 90\r\n\r\n{}" }, { fin = true } } },
-      { "bad chunking", "protocol", { { send = OK .. "transfer-encoding: chunked\r\n\r\nxyz\r\n{}" }, { fin = true } } },
+      { "bad chunking", "protocol",
+        { { send = OK .. "transfer-encoding: chunked\r\n\r\nxyz\r\n{}" }, { fin = true } } },
       { "status 999", "protocol", { { send = "HTTP/1.1 999 X\r\ncontent-length: 2\r\n\r\n{}" }, { fin = true } }, kept = 1 },
       { "status 000", nil, { { send = "HTTP/1.1 000 X\r\ncontent-length: 2\r\n\r\n{}" }, { fin = true } } },
       { "status -1", nil, { { send = "HTTP/1.1 -1 X\r\ncontent-length: 2\r\n\r\n{}" }, { fin = true } } },
@@ -328,7 +333,8 @@ describe("a fault of the transport", function()
 
     it("lets no byte too many into the next answer", function()
       guard.pooled = 1
-      local f = s:script({ { { send = faults.reply(faults.COMPLETION) .. faults.reply('{"choices":[],"stolen":true}') } },
+      local f = s:script({
+        { { send = faults.reply(faults.COMPLETION) .. faults.reply('{"choices":[],"stolen":true}') } },
         faults.good() })
       local client = faults.client(f)
       assert(faults.ask(client))

@@ -2,59 +2,15 @@
 -- Tasks: starting, waiting, ending, cancelling; what they promise about errors
 -- and about what they had open.
 
+local calls = require("spec.support.calls")
 local core = require("marea.core")
 local marea = require("marea")
 local server = require("spec.support.server")
 local sweep = require("spec.support.sweep")
 
-local REPLY = '{"id":"c1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,'
-  .. '"message":{"role":"assistant","content":"hola"},"finish_reason":"stop"}]}'
-
-local function client_of(script, options)
-  options = options or {}
-  options.base_url, options.model = script.base_url, "m"
-  return marea.client(options)
-end
-
-local function replying()
-  return server.shared():script({ { { status = 200, body = REPLY } } }, { repeat_last = true })
-end
-
--- A server that takes the request and says nothing.
-local function silent()
-  return server.shared():script({ { { keep_open = true } } }, { repeat_last = true })
-end
-
--- One that sends a piece of text and then nothing.
-local function stalling()
-  local piece = server.chunk_json({ content = "uno" })
-  return server.shared():script({ { { sse = { piece }, open = true }, { keep_open = true } } },
-    { repeat_last = true })
-end
-
-local MESSAGES = { { role = "user", content = "hola" } }
-
--- The error of f, and how long it took to come.
-local function failure(f, ...)
-  local started = core.now()
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok, "no error was raised")
-  return err, core.now() - started
-end
-
-local function is_cancelled(err)
-  return marea.is_error(err) and err.kind == "cancelled"
-end
-
--- f with a full collection every few instructions.
-local function collecting(f)
-  local pause = collectgarbage("setpause", 50)
-  debug.sethook(function() collectgarbage() end, "", 500)
-  local ok, err = pcall(f)
-  debug.sethook()
-  collectgarbage("setpause", pause)
-  if not ok then error(err, 0) end
-end
+local client_of, replying, silent, stalling = calls.client_of, calls.replying, calls.silent, calls.stalling
+local failure, quick_failure = calls.failure, calls.quick_failure
+local is_cancelled, collecting, MESSAGES = calls.is_cancelled, calls.collecting, calls.MESSAGES
 
 describe("tasks", function()
   setup(sweep.start)
@@ -82,14 +38,13 @@ describe("tasks", function()
 
     it("raises its function's error as it is, and cancels the others", function()
       local thrown, other = setmetatable({}, { __tostring = function() return "mine" end }), nil
-      local err, took = failure(marea.run, function()
+      local err = quick_failure(marea.run, function()
         other = marea.spawn(function() marea.sleep(5) end)
         marea.sleep(0)
         error(thrown)
       end)
       assert.equal(thrown, err)
       assert.equal("cancelled", other.status)
-      assert.is_true(took < 2)
     end)
 
     it("raises a message with the traceback of the coroutine that died", function()
@@ -139,10 +94,9 @@ describe("tasks", function()
     end)
 
     it("says that nothing is left to wait for, and where it was waiting", function()
-      local err, took = failure(marea.run, function() marea.queue():get() end)
+      local err = quick_failure(marea.run, function() marea.queue():get() end)
       assert.matches("^a task waits for something that can't happen", err)
       assert.matches("task_spec.lua:%d+", err)
-      assert.is_true(took < 1)
     end)
 
     it("says so too when two tasks await each other, and ends them", function()
@@ -253,7 +207,7 @@ describe("tasks", function()
     it("raises any value that was raised as it is, false and nil too", function()
       marea.run(function()
         for _, value in ipairs({ 42, true, {} }) do
-          local t = marea.spawn(function() error(value) end)
+          local t = marea.spawn(function() error(value, 0) end)
           assert.equal(value, failure(t.await, t))
         end
         local no = marea.spawn(function() error(false) end)
@@ -268,7 +222,7 @@ describe("tasks", function()
       local refused = server.shared():script({ { { status = 400, body = '{"error":{"message":"no"}}' } } })
       marea.run(function()
         local client = client_of(refused)
-        local t = marea.spawn(function() return assert(client:ask "hola") end)
+        local t = marea.spawn(function() error((select(2, client:ask "hola")), 0) end)
         local err = failure(t.await, t)
         assert.equal("bad_request", err.kind)
         assert.matches("task_spec.lua", err.traceback)
@@ -348,7 +302,6 @@ describe("tasks", function()
       local f = silent()
       marea.run(function()
         local t = marea.spawn(function() client_of(f):ask "hola" end)
-        assert(f.wait_event("accept") == nil or true)
         marea.sleep(0.05)
         assert.equal(1, require("marea.loop").engine():stats().transfers)
         t:cancel()
@@ -452,7 +405,9 @@ describe("tasks", function()
     end)
 
     it("reaches an upload the server does not take", function()
-      local f = server.shared():script({ { { early = true }, { stop_reading = true }, { wait_close = 3 } } })
+      local f = server.shared():script({ {
+        { early = true }, { stop_reading = true }, { sleep = 0.3 }, { start_reading = true },
+        { keep_open = true } } })
       marea.run(function()
         local t = marea.spawn(function() client_of(f):ask(("x"):rep(16 * 1024 * 1024)) end)
         marea.sleep(0.1)
@@ -643,7 +598,7 @@ describe("tasks", function()
       end)
       assert.same({ 0.02, 0.04, 0.06 }, order)
       local took = core.now() - started
-      assert.is_true(took >= 0.06 and took < 1)
+      assert.is_true(took >= 0.06 and took < 2)
     end)
 
     it("takes zero, less than zero and a fraction", function()
@@ -680,7 +635,7 @@ describe("tasks", function()
       local f = silent()
       marea.run(function()
         local rest = marea.spawn(function() client_of(f):ask "hola" end)
-        local err, took = failure(marea.all, {
+        local err = quick_failure(marea.all, {
           rest,
           function() marea.sleep(0.05) error("wrong", 0) end,
           function() marea.sleep(5) end,
@@ -688,7 +643,6 @@ describe("tasks", function()
         assert.matches("^wrong", err)
         assert.equal("cancelled", rest.status)
         assert.equal(0, require("marea.loop").engine():stats().transfers)
-        assert.is_true(took < 2)
       end)
       assert.is_not_nil(f.wait_event("eof", 1))
     end)
@@ -750,10 +704,9 @@ describe("tasks", function()
 
     it("raises if the first to end failed", function()
       marea.run(function()
-        local err, took = failure(marea.race, {
+        local err = quick_failure(marea.race, {
           function() marea.sleep(5) end, function() error("lost", 0) end })
         assert.matches("^lost", err)
-        assert.is_true(took < 2)
       end)
     end)
 

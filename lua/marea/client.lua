@@ -91,7 +91,10 @@ end
 
 local function decode_answer(call, answer, endpoint)
   local value, message = json.decode(answer.body)
-  if value == nil then return nil, fault(call, answer, "decode", "the answer is not JSON: " .. message) end
+  if value == nil then
+    return nil, fault(call, answer, "decode",
+      "the answer is not JSON: " .. request.without_excerpt(message))
+  end
   if type(value) ~= "table" then
     if endpoint.any then return result.new({ data = value }, answer) end
     return nil, fault(call, answer, "protocol", "the answer is not a JSON object")
@@ -106,7 +109,7 @@ local function read_result(call, answer, endpoint)
   if answer.body:find("^%s*$") and (endpoint.any or answer.status == 204) then
     return result.new({}, answer)
   end
-  if answer.body == "" then return nil, fault(call, answer, "protocol", "the answer is empty") end
+  if answer.body:find("^%s*$") then return nil, fault(call, answer, "protocol", "the answer is empty") end
   if is_json(answer) then return decode_answer(call, answer, endpoint) end
   if endpoint.any then
     return result.new({ data = answer.body, content_type = answer:media_type() }, answer)
@@ -163,7 +166,7 @@ local function send(s, endpoint, params, options, level, who)
   local answer, err = request.send(call)
   if not answer then return nil, err end
   if streamed then
-    return stream.open(call, answer, answer, choices_asked(params))
+    return stream.open(call, answer, choices_asked(params))
   end
   request.let_go(answer)
   return read_result(call, answer, endpoint)

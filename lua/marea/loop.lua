@@ -21,6 +21,8 @@ local queue = { first = 1, last = 0 }   -- tasks to be resumed, in order
 local current              -- the task that is running
 local finished             -- called with a task whose coroutine is dead
 local PARKED = {}          -- what a task yields; anything else came from others
+local nested = 0           -- calls that drive the loop, each on top of the last
+local MAX_NESTED = 8
 local DIED = "the task's coroutine was ended by somebody else"
 
 -- The library's own libuv loop.
@@ -31,6 +33,8 @@ local own = {
   turn = function(e, seconds) return e:turn(seconds) end,
   -- called after anything that may change what the engine wants
   changed = function() end,
+  -- lets the engine act without waiting; optional
+  poke = function(e) e:turn(0) end,
 }
 
 function loop.engine()
@@ -106,21 +110,35 @@ function loop.is_stuck()
   return not loop.has_queued()
 end
 
--- Drives the loop until the record is awake. Other tasks run meanwhile. What
--- prevents the wait is returned, as a cancellation is: the caller has things to
--- put in order before it raises.
+-- Drives the loop until the record is awake, or says why that can't be.
+local function drive(waiter, task)
+  local quiet = waiter.id and nested > MAX_NESTED
+  while not waiter.awake do
+    if task and task.cancelled then return task.cancelled end
+    local ok, alive = pcall(loop.turn, nil, nil, quiet)
+    if not ok then return alive end
+    if not alive and not waiter.awake then
+      if not quiet and loop.is_stuck() and not waiter.awake then
+        return "nothing is left that could end this wait"
+      end
+      quiet = false
+    end
+  end
+end
+
+-- Waits without yielding. Other tasks run meanwhile, on top of this one, and
+-- may come here too: where that goes deep, who waits for the engine alone lets
+-- them wait, or C's stack would not hold them. What prevents the wait is
+-- returned, as a cancellation is: the caller has things to put in order before
+-- it raises.
 local function block(waiter, task)
   if not loop.driver().turn then
     return "this call would block the host's loop: make it inside marea.spawn"
   end
-  while not waiter.awake do
-    if task and task.cancelled then return task.cancelled end
-    local ok, alive = pcall(loop.turn)
-    if not ok then return alive end
-    if not alive and not waiter.awake and loop.is_stuck() and not waiter.awake then
-      return "nothing is left that could end this wait"
-    end
-  end
+  nested = nested + 1
+  local cancelled = drive(waiter, task)
+  nested = nested - 1
+  return cancelled
 end
 
 --- The waiter to be woken with `loop.wake` when the caller may go on.
@@ -175,16 +193,16 @@ end
 --- Lets the engine take what has arrived, without waiting and without waking
 --- anybody yet.
 function loop.poke()
-  if driver == own then engine:turn(0) end
+  if driver.poke then driver.poke(engine) end
 end
 
-local function wake_ready(e, over)
+local function wake_ready(e, over, quiet)
   local id = e:ready()
   while id do
     local waiter = waiting[id]
     if waiter then
       waiting[id] = nil
-      if type(waiter) == "table" and waiter.co then
+      if not quiet and type(waiter) == "table" and waiter.co then
         waiter.awake = true
         loop.resume(waiter)
         if over and core.now() >= over then return true end
@@ -210,9 +228,9 @@ local function run_queue(over)
 end
 
 --- Wakes whom the engine names and runs what is queued, until the moment
---- `over`, if given.
-function loop.dispatch(over)
-  if wake_ready(engine, over) then return end
+--- `over`, if given. Where `quiet`, no task runs: they are queued.
+function loop.dispatch(over, quiet)
+  if wake_ready(engine, over, quiet) or quiet then return end
   run_queue(over)
 end
 
@@ -222,16 +240,28 @@ end
 
 --- One turn: waits at most `seconds` for something to happen, then dispatches.
 --- False if nothing can ever happen again.
-function loop.turn(seconds, over)
+function loop.turn(seconds, over, quiet)
   local e = loop.engine()
-  if queue.first <= queue.last then seconds = 0 end
+  if queue.first <= queue.last and not quiet then seconds = 0 end
   local alive = driver.turn(e, seconds)
-  loop.dispatch(over)
+  loop.dispatch(over, quiet)
   return alive
+end
+
+-- Lets what is ready now go first. A timer of no length would ring before the
+-- queue is served.
+local function give_way(task)
+  if task.cancelled then return task.cancelled end
+  task.parked = true
+  loop.schedule(task)
+  yield(PARKED)
+  task.awake, task.parked = false, false
+  return task.cancelled
 end
 
 --- Waits. Returns as `suspend` does.
 function loop.sleep(seconds)
+  if seconds <= 0 and can_park(current) then return give_way(current) end
   local timer, id = loop.engine():timer(seconds)
   driver.changed(engine)
   local cancelled = loop.wait(id)

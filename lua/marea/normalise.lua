@@ -191,7 +191,8 @@ function normalise.tool_call(wire)
   local arguments = json.decode(text)
   if type(arguments) ~= "table" then arguments = nil end
   return {
-    id = as_id(wire.id) or as_id(wire.call_id), name = f.name,
+    -- a response's item has an id of its own, which is not the call's
+    id = as_id(wire.call_id) or as_id(wire.id), name = f.name,
     arguments = arguments, arguments_json = text,
   }
 end

@@ -39,6 +39,12 @@ local function make_error(call, fields)
   return Error.new(fields)
 end
 
+--- What the decoder said, but for the bytes it quotes: half a key would not be
+--- recognised as one.
+function request.without_excerpt(message)
+  return (message:gsub(" near '.*$", ""))
+end
+
 ---- hooks --------------------------------------------------------------------
 
 local function blanked_headers(call, list)

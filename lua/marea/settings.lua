@@ -145,7 +145,10 @@ end
 
 -- A key must not cross the open internet unencrypted.
 local function is_nearby(host)
-  if url.is_loopback(host) or not host:find("%.") then return true end
+  if url.is_loopback(host) then return true end
+  if host:find("^%[") then return host:find("^%[f[cd]") or host:find("^%[fe[89ab]") end
+  if host:find("^0x%x+$") or host:find("^%d+$") then return false end   -- an address as one number
+  if not host:find("%.") then return true end
   if host:find("%.local$") or host:find("%.internal$") or host:find("%.lan$") then return true end
   local a, b = host:match("^(%d+)%.(%d+)%.%d+%.%d+$")
   a, b = tonumber(a), tonumber(b)
@@ -240,8 +243,20 @@ function settings.timeout(s, options)
 end
 
 local function userinfo(u)
-  local parts = u and url.parse(u)
+  local parts = url.parse(u)
   return parts and parts.userinfo
+end
+
+local proxy_variables = { "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" }
+
+-- A proxy may lack its scheme, or be written so wrongly that libcurl shows it.
+local function add_proxy_secrets(list, proxy)
+  local info = proxy and proxy:gsub("^%a[%w+.-]*://", ""):match("^(.*)@")
+  if not info then return end
+  local password = info:match(":(.+)$")
+  list[#list + 1] = info
+  list[#list + 1] = password
+  list[#list + 1] = password and url.decode(password)
 end
 
 local function secrets_of(s, key)
@@ -252,11 +267,14 @@ local function secrets_of(s, key)
       list[#list + 1] = value:match("^%S+%s+(.+)$")
     end
   end
-  for _, info in ipairs { userinfo(s.proxy) or false, userinfo(s.base_url) or false } do
-    if info then
-      list[#list + 1] = info
-      list[#list + 1] = info:match(":(.+)$")
-    end
+  local info = userinfo(s.base_url)
+  if info then
+    list[#list + 1] = info
+    list[#list + 1] = info:match(":(.+)$")
+  end
+  add_proxy_secrets(list, s.proxy)
+  if not s.proxy then
+    for _, name in ipairs(proxy_variables) do add_proxy_secrets(list, os.getenv(name)) end
   end
   return list
 end

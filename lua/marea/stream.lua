@@ -121,8 +121,8 @@ local function check_gather(s)
   end
 end
 
-local function learn(s, event, key)
-  if not s.transfer:learn(key, event.text) then return end
+local function learn(s, event, key, chunk)
+  if not s.transfer:learn(key, event.text, chunk) then return end
   s.fast, s.fast_index = event.type, event.index
   s.fast_text = event.type == "text" and event.index == 0
 end
@@ -136,13 +136,13 @@ local function take_chunk(s, chunk, kind)
   collect(s)
   if not s.chosen then choose_gather(s, chunk) end
   local event, key = s.gather:add(chunk, s.queue)
-  if event then learn(s, event, key) else s.transfer:forget() end
+  if event then learn(s, event, key, chunk) else s.transfer:forget() end
   check_gather(s)
 end
 
 local function not_json(s, kind, message)
   if kind == "error" then fail(s, "stream", "the server sent an error that is not JSON")
-  else fail(s, "decode", "an event is not JSON: " .. message) end
+  else fail(s, "decode", "an event is not JSON: " .. request.without_excerpt(message)) end
 end
 
 -- Takes in what transfer:pull gave, if it was not text.
@@ -196,16 +196,18 @@ end
 
 ---- readers ------------------------------------------------------------------
 
+-- An empty queue begins at 1 again: what is added goes after its last.
 local function pop(s)
   local queue, first = s.queue, s.first
   local event = queue[first]
-  if event then
-    queue[first] = nil
-    s.first = first + 1
-  elseif first > 1 then
-    s.queue, s.first = {}, 1
-  end
+  if event == nil then return nil end
+  queue[first] = nil
+  s.first = queue[first + 1] ~= nil and first + 1 or 1
   return event
+end
+
+local function drop_events(s)
+  s.queue, s.first = {}, 1
 end
 
 local function next_event(s)
@@ -267,22 +269,21 @@ local function slow_text(s, text, chunk, kind, message)
   end
 end
 
-local function next_text(s)
-  local text, chunk, kind, message = s.quick()
-  if text and text ~= true then return text end
-  return slow_text(s, text, chunk, kind, message)
-end
-
 --- Iterates over the pieces of text (of the first choice, if there are more).
 --- Raises the error if the stream breaks.
 ---@return fun(): string|nil
 function methods:text()
-  return next_text, claim(self, "text"), nil, self
+  local s = claim(self, "text")
+  return function()
+    local text, chunk, kind, message = s.quick()
+    if text and text ~= true then return text end
+    return slow_text(s, text, chunk, kind, message)
+  end, nil, nil, self
 end
 
 local function slow_chunk(s)
   check_alone(s, 2)
-  s.queue, s.first = {}, 1
+  drop_events(s)
   local chunk = s.only_chunk
   s.only_chunk = nil
   if chunk == nil then chunk = select(2, advance(s)) end
@@ -296,7 +297,7 @@ local function next_chunk(s)
   if text and text ~= true then return chunk end
   if text ~= nil then chunk = take(s, text, chunk, kind, message) end
   if chunk == nil or s.err then return slow_chunk(s) end
-  s.queue, s.first = {}, 1
+  drop_events(s)
   return chunk
 end
 
@@ -305,7 +306,8 @@ end
 function methods:chunks()
   local s = claim(self, "chunks")
   if s.transfer then s.transfer:pull_whole() end
-  return next_chunk, s, nil, self
+  drop_events(s)
+  return function() return next_chunk(s) end, nil, nil, self
 end
 
 local function slow_event(s, text, chunk, kind, message)
@@ -317,19 +319,18 @@ local function slow_event(s, text, chunk, kind, message)
   return event or finish(s)
 end
 
-local function each_event(s)
-  local text, chunk, kind, message = s.quick()
-  if text and text ~= true then
-    return { type = s.fast, text = text, index = s.fast_index }
-  end
-  return slow_event(s, text, chunk, kind, message)
-end
-
 --- Iterates over events: text, reasoning, refusal, tool_call.delta, tool_call,
 --- finish and usage.
 ---@return fun(): table|nil
 function methods:events()
-  return each_event, claim(self, "events"), nil, self
+  local s = claim(self, "events")
+  return function()
+    local text, chunk, kind, message = s.quick()
+    if text and text ~= true then
+      return { type = s.fast, text = text, index = s.fast_index }
+    end
+    return slow_event(s, text, chunk, kind, message)
+  end, nil, nil, self
 end
 
 --- The next event; nil at the end; nil and the error if the stream broke.
@@ -350,9 +351,10 @@ function methods:result()
   local s = state_of(self, "result")
   check_alone(s, 2)
   s.claimed = true
+  drop_events(s)
   while not s.ended do
     advance(s)
-    s.queue, s.first = {}, 1
+    drop_events(s)
   end
   if s.err then return nil, s.err end
   s.result = s.result or snapshot(s)
@@ -429,7 +431,8 @@ local function from_json(call, answer, n)
   local value, message = json.decode(answer.body)
   if failed or type(value) ~= "table" then
     request.let_go(answer)
-    return nil, failed or request.make_error(call, { kind = "decode", message = message,
+    return nil, failed or request.make_error(call, { kind = "decode",
+      message = "the answer is not JSON: " .. request.without_excerpt(message or "no object"),
       status = answer.status, body = answer.body })
   end
   if Error.is_error_payload(value) then

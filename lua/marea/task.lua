@@ -95,6 +95,7 @@ local function body(t, f, args)
   for _ in first_round, t, nil, setmetatable({ task = t }, guard_mt) do
     t.results = pack(f(unpack(args, 1, args.n)))
   end
+  settle(t, "done")   -- here, since it may not be the loop that resumed us
 end
 
 --- Starts f(...) as a task. It begins to run when its creator next waits.
@@ -167,6 +168,8 @@ function methods:cancel(reason)
   elseif self.parked and status(self.co) == "suspended" then
     self.awake = true
     loop.resume(self)
+  elseif status(self.co) == "dead" then
+    settle(self, "cancelled", self.cancelled)
   end
   if self ~= loop.current() then close_owned(self) end
   return true

@@ -18,6 +18,8 @@ local function decode(s)
   return (s:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
+url.decode = decode
+
 -- What a message may show of something the caller wrote: short, no controls.
 local function show(s)
   return '"' .. compat.cut(s, 60):gsub("%c", "?") .. '"'

@@ -80,7 +80,7 @@ static int finish (void) {
 
 
 /* A copy whose end is the end of its block: reading past it is seen. */
-static char *exact (const char *bytes, size_t n) {
+static inline char *exact (const char *bytes, size_t n) {
   char *copy = malloc(n);
   if (copy == NULL && n > 0) exit(2);
   if (n > 0) memcpy(copy, bytes, n);

@@ -109,9 +109,9 @@ static void spaces (void) {
 
 static void names_alike (void) {
   struct shape s = { 0 };
-  CHECK(learn(&s, "{\"reasoning_content\":\"x\",\"content\":\"a\",\"contents\":1}",
+  CHECK(learn(&s, "{\"a_content\":\"x\",\"content\":\"a\",\"contents\":1}",
               "a"));
-  fits(&s, "{\"reasoning_content\":\"x\",\"content\":\"b\",\"contents\":1}", "b");
+  fits(&s, "{\"a_content\":\"x\",\"content\":\"b\",\"contents\":1}", "b");
   CHECK(learn(&s, "{\"type\":\"content\",\"content\":\"a\"}", "a"));
   fits(&s, "{\"type\":\"content\",\"content\":\"b\"}", "b");
   CHECK(learn(&s, "{\"x\":\"content\\\":1\",\"content\":\"a\"}", "a") == 0 ||

@@ -82,7 +82,8 @@ static const struct stream streams[] = {
   S("a BOM before a comment", BOM ": x\ndata: a\n\n", "(|a|)"),
   S("a BOM before a blank line", BOM "\ndata: a\n\n", "(|a|)"),
   S("of two BOMs one is dropped", BOM BOM "data: a\n\ndata: b\n\n", "(|b|)"),
-  S("a later BOM is part of the name", "data: a\n\n" BOM "data: b\n\ndata: c\n\n",
+  S("a later BOM is part of the name",
+    "data: a\n\n" BOM "data: b\n\ndata: c\n\n",
     "(|a|)(|c|)"),
   S("a BOM after a blank line is not at the front", "\n" BOM "data: a\n\n", ""),
   S("a BOM in the value stays", "data: " BOM "a\n\n", "(|" BOM "a|)"),
@@ -93,8 +94,8 @@ static const struct stream streams[] = {
   S("names are matched by case", "Data: x\nDATA: y\ndata: a\n\n", "(|a|)"),
   S("a space before a name", " data: x\ndata: a\n\n", "(|a|)"),
   S("a space after a name", "data : x\ndata: a\n\n", "(|a|)"),
-  S("names that begin alike", "da-ta: x\ndata_1: y\ndat: z\ndataa: w\ndata: a\n\n",
-    "(|a|)"),
+  S("names that begin alike",
+    "da-ta: x\ndata_1: y\ndat: z\ndataa: w\ndata: a\n\n", "(|a|)"),
   S("NUL in a name", "data\0: x\n\0data: y\ndata: a\n\n", "(|a|)"),
   S("names that are unknown", "foo: bar\njusttext\ndata: a\n\n", "(|a|)"),
   S("an unknown name between lines of data", "data: a\nfoo: bar\ndata: b\n\n",
@@ -226,14 +227,15 @@ static void compare (const struct buf *got, const char *want, size_t n,
 enum pull { AS_IT_ARRIVES, AT_THE_END, ASK_FIRST, PULLS };
 
 static const char *const pull_names[] =
-  { "pulled as it arrives", "pulled at the end", "asked, pulled at the end" };
+  { "pulled twice as it arrives", "pulled at the end",
+    "asked twice, pulled at the end" };
 
 
 static void piece (struct sse *s, const char *bytes, size_t n,
                    struct buf *got, enum pull pull) {
   feed(s, bytes, n);
-  if (pull == AS_IT_ARRIVES) pull_all(s, got);
-  if (pull == ASK_FIRST) sse_ready(s);
+  if (pull == AS_IT_ARRIVES && pull_all(s, got) == SSE_MORE) pull_all(s, got);
+  if (pull == ASK_FIRST) SAME(sse_ready(s), sse_ready(s));
 }
 
 
@@ -249,7 +251,8 @@ static void conclude (const struct stream *v, struct sse *s, struct buf *got,
 
 
 /* cut at a and b, with an empty piece at both */
-static void run_cut (const struct stream *v, size_t a, size_t b, enum pull pull) {
+static void run_cut (const struct stream *v, size_t a, size_t b,
+                     enum pull pull) {
   struct sse s = { 0 };
   struct buf got = { 0 };
   char how[80];
@@ -412,6 +415,22 @@ static void no_feed_at_all (void) {
   SAME(sse_finish(&s, &ev), SSE_MORE);
   SAME(sse_feed(&s, NULL, 0), SSE_MORE);
   SAME(sse_next(&s, &ev), SSE_MORE);
+  sse_free(&s);
+}
+
+
+/* At some time the block is full to its last byte. */
+static void asked_again (void) {
+  struct sse s = { 0 };
+  int i, full = 0;
+  feed(&s, "data: ", 6);
+  for (i = 0; i < 3000; i++) {
+    feed(&s, "x", 1);
+    SAME(sse_ready(&s), SSE_MORE);
+    SAME(sse_ready(&s), SSE_MORE);
+    full += s.in.tail == s.in.cap;
+  }
+  CHECK(full > 0);
   sse_free(&s);
 }
 
@@ -627,8 +646,8 @@ static void limit_of_lines (void) {
 }
 
 
-static void limit_of_other_lines (void) {
-  limited(10, ": 0123456789012345678901234567890123456789\ndata: a\n\n", "(|a|)");
+static void limit_of_others (void) {
+  limited(10, ": 01234567890123456789012345678901234567\ndata: a\n\n", "(|a|)");
   limited(10, "data: 0123456789\n: 01234567890123456789\n\n", "(|0123456789|)");
   limited(10, "unknown: 0123456789012345678901234567890\ndata: a\n\n", "error");
   limited(10, "event: 0123456789012345678901234567890\ndata: a\n\n", "error");
@@ -665,7 +684,7 @@ static void limit_at_the_end (void) {
 }
 
 
-/* ---- another stream ------------------------------------------------------ */
+/* ---- another stream ----------------------------------------------------- */
 
 static void same_as_new (struct sse *s) {
   struct sse_event ev;
@@ -724,7 +743,7 @@ static void anew_while_given (void) {
 }
 
 
-/* ---- what the end leaves --------------------------------------------------- */
+/* ---- what the end leaves ------------------------------------------------ */
 
 /* whole, and byte by byte with what is there pulled before the end */
 static void finished (const char *bytes, const char *want) {
@@ -782,13 +801,14 @@ static void end_gives_events_first (void) {
 }
 
 
-/* --------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------------- */
 
 static const struct test tests[] = {
   { "CR CR gives an event at once, and a later LF no other", cr_cr_then_lf },
   { "2000 events of one piece come one per pull", one_per_pull },
   { "an event given can be had again until the next pull", given_again },
   { "a decoder that was fed nothing has nothing", no_feed_at_all },
+  { "asked again, it looks at nothing beyond what came", asked_again },
   { "2000 lines of data without a blank line are no event", lines_without_end },
   { "10000 lines of data are one event", lines_with_end },
   { "10000 comments hold no memory", many_comments },
@@ -803,7 +823,7 @@ static const struct test tests[] = {
   { "data of the limit passes, one more byte does not, however cut",
     limit_of_data },
   { "all lines of an event count, with the LF between them", limit_of_lines },
-  { "other lines are limited one by one, comments never", limit_of_other_lines },
+  { "other lines are limited one by one, comments never", limit_of_others },
   { "past the limit nothing is accepted any more", limit_sticks },
   { "the limit holds for what the end leaves", limit_at_the_end },
   { "an error leaves nothing to another stream", anew_after_error },

@@ -46,7 +46,7 @@ static void *counted_realloc (void *block, size_t n) {
 
 #undef memcpy
 
-#define MIB  (1024 * 1024)
+#define LONG  (256 * 1024)
 
 
 /* Feeds n bytes in pieces; each is pulled before the next. Returns how many
@@ -67,7 +67,7 @@ static int run (const char *bytes, size_t n, size_t piece) {
 
 
 static void check_linear (const char *bytes, size_t n, int events) {
-  static const size_t pieces[] = { 1, 7, 1000, 16 * 1024, 8 * MIB };
+  static const size_t pieces[] = { 1, 7, 1000, 16 * 1024, 8 * LONG };
   size_t i;
   for (i = 0; i < sizeof pieces / sizeof *pieces; i++) {
     SAME(run(bytes, n, pieces[i]), events);
@@ -94,58 +94,58 @@ static void repeated (const char *head, const char *unit, size_t n,
 
 
 static void one_line (void) {
-  repeated("data: ", "x", MIB, "\n\n", 1);
-  repeated("data: ", "x", 4 * MIB, "\r\r", 1);
+  repeated("data: ", "x", LONG, "\n\n", 1);
+  repeated("data: ", "x", 4 * LONG, "\r\r", 1);
 }
 
 
 static void lines_of_data (void) {
-  repeated("", "data: abcdefghijkl\n", MIB, "\n", 1);
-  repeated("", "data: abcdefghijkl\r\n", MIB, "\r\n", 1);
-  repeated("", "data: abcdefghijkl\r", MIB, "\r", 1);
+  repeated("", "data: abcdefghijkl\n", LONG, "\n", 1);
+  repeated("", "data: abcdefghijkl\r\n", LONG, "\r\n", 1);
+  repeated("", "data: abcdefghijkl\r", LONG, "\r", 1);
 }
 
 
 static void small_events (void) {
-  repeated("", "data: {\"t\":\"abcdefgh\"}\n\n", 23 * 10000, "", 9200);
-  repeated("", "data: {\"t\":\"abcdefgh\"}\r\n\r\n", 26 * 10000, "", 10000);
+  repeated("", "data: {\"t\":\"abcdefg\"}\n\n", 23 * 10000, "", 10000);
+  repeated("", "data: {\"t\":\"abcdefg\"}\r\n\r\n", 25 * 10000, "", 10000);
 }
 
 
 static void comments (void) {
-  repeated("", ":\n", MIB, "data: x\n\n", 1);
-  repeated("data: x\n:", "y", MIB, "\n\n", 1);
+  repeated("", ":\n", LONG, "data: x\n\n", 1);
+  repeated("data: x\n:", "y", LONG, "\n\n", 1);
 }
 
 
 static void dead_bytes (void) {
-  repeated("data: x\n", "unknown line of some length\n", MIB, "\n", 1);
-  repeated("data: x\n", "unknown line, then data\ndata: y\n", MIB, "\n", 1);
-  repeated("", "id: 0123456789\n", MIB, "", 0);
+  repeated("data: x\n", "unknown line of some length\n", LONG, "\n", 1);
+  repeated("data: x\n", "unknown line, then data\ndata: y\n", LONG, "\n", 1);
+  repeated("", "id: 0123456789\n", LONG, "", 0);
 }
 
 
 static void far_cr (void) {
   repeated("", "data: x\n\n", 9 * 20000, "data: y\r\r", 20001);
-  repeated("data: ", "x", MIB, "\ndata: y\r\n\n", 1);
+  repeated("data: ", "x", LONG, "\ndata: y\r\n\n", 1);
 }
 
 
 static void blank_lines (void) {
-  repeated("", "\n", MIB, "", 0);
-  repeated("", "\r\n", MIB, "", 0);
+  repeated("", "\n", LONG, "", 0);
+  repeated("", "\r\n", LONG, "", 0);
 }
 
 
-/* The second line begins when a whole megabyte is there: what has been joined
+/* The second line begins when a long one is there: what has been joined
 ** must not be gone over again. */
 static void long_then_short (void) {
-  static char head[MIB + 16];
+  static char head[LONG + 16];
   memset(head, 'x', sizeof head - 1);
   memcpy(head, "data: ", 6);
   head[sizeof head - 2] = '\n';
-  repeated(head, "data\n", MIB + 100 * 1024, "\n", 1);
-  repeated(head, "dead lines\n", MIB + 100 * 1024, "\n", 1);
+  repeated(head, "data\n", LONG + 30 * 1024, "\n", 1);
+  repeated(head, "dead lines\n", LONG + 30 * 1024, "\n", 1);
 }
 
 

@@ -5,7 +5,7 @@
 
 local child = {}
 
-local SECONDS = 30
+local SECONDS = 15
 
 local function quote(word)
   return "'" .. tostring(word):gsub("'", "'\\''") .. "'"

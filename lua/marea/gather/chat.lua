@@ -48,6 +48,10 @@ local function add_piece(slot, key, piece)
   pieces[#pieces + 1] = piece
 end
 
+local function is_object(value)
+  return type(value) == "table" and not json.is_array(value)
+end
+
 local function keep_last(fields, key, value)
   if value ~= null or fields[key] == nil then fields[key] = value end
 end
@@ -167,7 +171,7 @@ function delta_fields.tool_calls(self, slot, value, out)
   slot.calls_said = true
   for _, fragment in ipairs(value) do
     self.plain = false
-    if type(fragment) == "table" then add_fragment(slot, fragment, out) end
+    if is_object(fragment) then add_fragment(slot, fragment, out) end
   end
 end
 
@@ -185,7 +189,7 @@ end
 
 -- Sound comes in base64 pieces, cut at any place.
 function delta_fields.audio(self, slot, value)
-  if type(value) ~= "table" then return end
+  if not is_object(value) then return end
   self.plain = false
   local kept = slot.message.audio or {}
   slot.message.audio = kept
@@ -198,7 +202,7 @@ function delta_fields.audio(self, slot, value)
 end
 
 local function add_delta(self, slot, delta, out)
-  if type(delta) ~= "table" then return end
+  if not is_object(delta) then return end
   local reasoning, key = normalise.reasoning(delta)
   if reasoning then
     out[#out + 1] = { type = "reasoning", text = reasoning, index = slot.index }
@@ -235,7 +239,7 @@ function choice_fields.logprobs(self, slot, value)
   local kept = type(slot.fields.logprobs) == "table" and slot.fields.logprobs or {}
   slot.fields.logprobs = kept
   for key, field in pairs(value) do
-    if type(field) == "table" then append(kept, key, field)
+    if json.is_array(field) then append(kept, key, field)
     else keep_last(kept, key, field) end
   end
 end
@@ -263,7 +267,7 @@ local function finish(slot, raw, out)
 end
 
 local function add_choice(self, choice, out)
-  if type(choice) ~= "table" then return end
+  if not is_object(choice) then return end
   local slot = slot_for(self, choice.index)
   if choice.delta ~= nil then add_delta(self, slot, choice.delta, out) end
   for name, value in pairs(choice) do

@@ -24,6 +24,10 @@ function responses.new()
   }, metatable)
 end
 
+local function is_object(value)
+  return type(value) == "table" and not json.is_array(value)
+end
+
 local function item_at(self, index)
   index = normalise.index(index) or 0
   local item = self.items[index]
@@ -113,7 +117,7 @@ end
 
 local function finish(self, chunk, out)
   local response = chunk.response
-  if type(response) ~= "table" then return end
+  if not is_object(response) then return end
   self.response, self.finished = response, true
   if type(response.output) == "table" then
     for i, wire in ipairs(response.output) do
@@ -131,7 +135,7 @@ end
 on["response.completed"] = finish
 on["response.incomplete"] = finish
 on["response.failed"] = function(self, chunk)
-  self.failed = type(chunk.response) == "table" and chunk.response or {}
+  self.failed = is_object(chunk.response) and chunk.response or {}
   self.response = self.failed
 end
 
@@ -166,7 +170,7 @@ end
 function methods:add(chunk, out)
   local act = on[chunk.type]
   if act then return act(self, chunk, out) end
-  if type(chunk.response) == "table" then self.response = chunk.response end
+  if is_object(chunk.response) then self.response = chunk.response end
 end
 
 function methods:add_run() end

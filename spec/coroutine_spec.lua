@@ -1,0 +1,533 @@
+-- SPDX-License-Identifier: MIT
+-- Calls made where a scheduler would rather not see them: in somebody else's
+-- coroutine, under a C function, in a finalizer; and coroutines treated badly.
+
+local calls = require("spec.support.calls")
+local core = require("marea.core")
+local loop = require("marea.loop")
+local marea = require("marea")
+local on_collect = require("marea.compat").on_collect
+local server = require("spec.support.server")
+local sweep = require("spec.support.sweep")
+
+local client_of, failure, is_cancelled = calls.client_of, calls.failure, calls.is_cancelled
+
+local function streaming(pieces)
+  local chunks = {}
+  for i, text in ipairs(pieces) do chunks[i] = server.chunk_json({ content = text }) end
+  chunks[#chunks + 1] = server.chunk_json({ finish = "stop" })
+  return server.shared():script({ { { sse = chunks, delay = 0.003 } } }, { repeat_last = true })
+end
+
+local function open(client)
+  return assert(client.chat.completions:create { messages = calls.MESSAGES, stream = true })
+end
+
+-- Runs f outside of any task, and inside one.
+local function both_ways(f)
+  f()
+  marea.run(f)
+end
+
+describe("coroutines", function()
+  setup(sweep.start)
+  after_each(sweep.check)
+
+  describe("of somebody else", function()
+    it("may call: the answer comes to where it was asked for", function()
+      local client = client_of(calls.replying())
+      both_ways(function()
+        local generator = coroutine.wrap(function()
+          for i = 1, 3 do coroutine.yield(i .. client:ask("hola").output_text) end
+        end)
+        assert.same({ "1hola", "2hola", "3hola" }, { generator(), generator(), generator() })
+      end)
+    end)
+
+    it("may read a stream and yield its pieces, through several of them", function()
+      local client = client_of(streaming { "a", "b", "c" })
+      local function through(iterate)
+        return coroutine.wrap(function() for text in iterate do coroutine.yield(text) end end)
+      end
+      both_ways(function()
+        local stream, got = open(client), {}
+        for text in through(through(stream:text())) do got[#got + 1] = text end
+        assert.same({ "a", "b", "c" }, got)
+        assert.equal("abc", stream:result().output_text)
+      end)
+    end)
+
+    it("may be resumed from a task that isn't the one that made them", function()
+      local client = client_of(streaming { "a", "b", "c", "d" })
+      local generator = coroutine.wrap(function()
+        for text in open(client):text() do coroutine.yield(text) end
+      end)
+      local got = { generator() }
+      marea.run(function()
+        marea.spawn(function() got[2] = generator() end):await()
+        marea.spawn(function() got[3] = generator() end):await()
+      end)
+      got[4] = generator()
+      assert.same({ "a", "b", "c", "d" }, got)
+      assert.is_nil(generator())
+    end)
+
+    it("see what they yield, and what they are resumed with, untouched", function()
+      local client = client_of(calls.replying())
+      local co = coroutine.create(function(...)
+        client:ask "hola"
+        local got = { coroutine.yield(...) }
+        client:ask "hola"
+        return got[1], got[2]
+      end)
+      assert.same({ true, 1, nil, 3 }, { coroutine.resume(co, 1, nil, 3) })
+      assert.same({ true, "x", "y" }, { coroutine.resume(co, "x", "y") })
+      assert.equal("dead", coroutine.status(co))
+    end)
+
+    it("let other tasks go on while they wait", function()
+      local beats = 0
+      marea.run(function()
+        local beating = marea.spawn(function()
+          while true do marea.sleep(0.005) beats = beats + 1 end
+        end)
+        coroutine.wrap(function() marea.sleep(0.08) end)()
+        beating:cancel()
+      end)
+      assert.is_true(beats >= 3, beats)
+    end)
+
+    it("may wait in fifty tasks at the same time", function()
+      local client, done = client_of(calls.replying()), 0
+      marea.run(function()
+        for i = 1, 50 do
+          marea.spawn(function()
+            coroutine.wrap(function() client:ask "hola" end)()
+            marea.sleep(i % 3 / 1000)
+            done = done + 1
+          end)
+        end
+      end)
+      assert.equal(50, done)
+    end)
+
+    it("may run a scheduler of their own: each of its coroutines gets its answer", function()
+      local client, got = client_of(calls.replying()), {}
+      local threads = {}
+      for i = 1, 4 do
+        threads[i] = coroutine.create(function()
+          coroutine.yield()
+          got[i] = i .. client:ask("hola").output_text
+        end)
+      end
+      for _ = 1, 2 do
+        for i = 1, 4 do assert(coroutine.resume(threads[i])) end
+      end
+      assert.same({ "1hola", "2hola", "3hola", "4hola" }, got)
+    end)
+
+    it("are waited for by a cancel: the error is raised inside of them", function()
+      local f = calls.silent()
+      marea.run(function()
+        local inner
+        local t = marea.spawn(function()
+          coroutine.wrap(function()
+            inner = failure(client_of(f).ask, client_of(f), "hola")
+            error(inner, 0)
+          end)()
+        end)
+        marea.spawn(function()
+          marea.sleep(0.05)
+          t:cancel()
+          assert.equal(0, loop.engine():stats().transfers)
+        end):await()
+        assert.is_true(is_cancelled(failure(t.await, t)))
+        assert.is_true(is_cancelled(inner))
+      end)
+      assert.is_not_nil(f.wait_event("eof", 1))
+    end)
+  end)
+
+  describe("under a C function", function()
+    local client
+
+    before_each(function() client = client_of(calls.replying()) end)
+
+    local function ask() return client:ask("hola").output_text end
+
+    it("may call: table.sort", function()
+      both_ways(function()
+        local list = { 3, 1, 2 }
+        table.sort(list, function(a, b) return ask() == "hola" and a < b end)
+        assert.same({ 1, 2, 3 }, list)
+      end)
+    end)
+
+    it("may call: string.gsub", function()
+      both_ways(function()
+        assert.equal("<hola> <hola>", (("x y"):gsub("%a", function() return "<" .. ask() .. ">" end)))
+      end)
+    end)
+
+    it("may call: a metamethod", function()
+      both_ways(function()
+        local lazy = setmetatable({}, { __index = ask, __lt = function() return ask() == "hola" end,
+          __tostring = ask, __call = ask })
+        assert.equal("hola", lazy.anything)
+        assert.is_true(lazy < lazy)
+        assert.equal("hola", tostring(lazy))
+        assert.equal("hola", lazy())
+      end)
+    end)
+
+    it("may call: require", function()
+      both_ways(function()
+        package.loaded["spec.asks"] = nil
+        package.preload["spec.asks"] = ask
+        assert.equal("hola", (require("spec.asks")))
+        package.preload["spec.asks"], package.loaded["spec.asks"] = nil, nil
+      end)
+    end)
+
+    it("may call: pcall, xpcall and an error handler", function()
+      both_ways(function()
+        assert.same({ true, "hola" }, { pcall(ask) })
+        assert.same({ true, "hola" }, { xpcall(ask, debug.traceback) })
+        assert.same({ false, "hola" }, { xpcall(error, ask) })
+      end)
+    end)
+
+    it("may call: a finalizer", function()
+      both_ways(function()
+        local got
+        do on_collect(function() got = ask() end) end
+        collectgarbage()
+        collectgarbage()
+        assert.equal("hola", got)
+      end)
+    end)
+
+    it("may call: load's reader and string.gsub inside a generator inside a task", function()
+      marea.run(function()
+        local reader = coroutine.wrap(function()
+          coroutine.yield((("x"):gsub("x", function() return "return '" .. ask() .. "'" end)))
+        end)
+        assert.equal("hola", load(reader)())
+      end)
+    end)
+
+    it("may wait for another task", function()
+      marea.run(function()
+        local t = marea.spawn(function() return ask() end)
+        table.sort({ 2, 1 }, function(a, b) return t:await() == "hola" and a < b end)
+      end)
+    end)
+
+    it("says so when what it waits for is stuck under it", function()
+      marea.run(function()
+        local err
+        local outer = marea.spawn(function()
+          coroutine.wrap(function() marea.sleep(0.02) end)()
+        end)
+        marea.spawn(function()
+          coroutine.wrap(function() err = failure(outer.await, outer) end)()
+        end):await()
+        assert.matches("nothing is left that could end this wait", err)
+        outer:await()
+      end)
+    end)
+  end)
+
+  describe("of tasks, handled by somebody else", function()
+    -- A task that waits in f, and its coroutine.
+    local function parked(f)
+      local co
+      local t = marea.spawn(function()
+        co = coroutine.running()
+        return f()
+      end)
+      marea.sleep(0)
+      return t, co
+    end
+
+    it("resumed with junk while they wait, wait on and get the real answer", function()
+      local client = client_of(server.shared():script({
+        { { sleep = 0.05 }, { status = 200, body = calls.REPLY } } }))
+      marea.run(function()
+        local t, co = parked(function() return client:ask("hola").output_text end)
+        for _, junk in ipairs({ 1, "x", {} }) do
+          assert.is_true(coroutine.resume(co, junk, nil, junk))
+          assert.equal("running", t.status)
+        end
+        assert.equal("hola", t:await())
+      end)
+    end)
+
+    it("resumed after their end, do no harm", function()
+      marea.run(function()
+        local done, co1 = parked(function() marea.sleep(0) end)
+        local gone, co2 = parked(function() marea.sleep(5) end)
+        done:await()
+        gone:cancel()
+        assert.is_false((coroutine.resume(co1)))
+        assert.is_false((coroutine.resume(co2)))
+        marea.sleep(0.01)
+      end)
+    end)
+
+    it("may yield plainly: others go on, and so do they", function()
+      local order = {}
+      marea.run(function()
+        for i = 1, 2 do
+          marea.spawn(function()
+            for n = 1, 3 do
+              order[#order + 1] = i .. n
+              coroutine.yield("junk", n)
+            end
+          end)
+        end
+      end)
+      assert.same({ "11", "21", "12", "22", "13", "23" }, order)
+    end)
+
+    it("brought to their end by hand have ended, with their results", function()
+      marea.run(function()
+        local t, co = parked(function() coroutine.yield() return "by hand" end)
+        while coroutine.status(co) ~= "dead" do assert(coroutine.resume(co)) end
+        assert.equal("by hand", t:await())
+      end)
+    end)
+
+    it("that died by hand have failed", function()
+      marea.run(function()
+        local t, co = parked(function() coroutine.yield() error("by hand") end)
+        while coroutine.status(co) ~= "dead" do coroutine.resume(co) end
+        assert.matches("ended by somebody else", failure(t.await, t))
+        assert.equal("failed", t.status)
+      end)
+    end)
+
+    it("that wait in a call after somebody resumed them wait there, blocking", function()
+      local client = client_of(calls.replying())
+      marea.run(function()
+        local t, co = parked(function() coroutine.yield() return client:ask("hola").output_text end)
+        while coroutine.status(co) ~= "dead" do assert(coroutine.resume(co)) end
+        assert.equal("hola", t:await())
+      end)
+    end)
+
+    if rawget(coroutine, "close") then
+      it("closed have ended, what they had open is closed and their place is free", function()
+        local f = calls.silent()
+        marea.run(function()
+          local client = client_of(f, { limits = { concurrent = 1 } })
+          local t, co = parked(function() client:ask "hola" end)
+          marea.sleep(0.05)
+          assert.is_true(coroutine.close(co))
+          assert.equal("cancelled", t.status)
+          assert.equal(0, client.limits.running)
+          assert.equal(0, loop.engine():stats().transfers)
+          assert.is_true(is_cancelled(failure(t.await, t)))
+        end)
+        assert.is_not_nil(f.wait_event("eof", 1))
+      end)
+
+      it("closed while they wait for a place take none", function()
+        marea.run(function()
+          local s = marea.semaphore(1)
+          s:acquire()
+          local _, co = parked(function() s:acquire() end)
+          coroutine.close(co)
+          s:release()
+          s:acquire()
+        end)
+      end)
+
+      it("closed asleep are not waited for", function()
+        local started = core.now()
+        marea.run(function()
+          local _, co = parked(function() marea.sleep(5) end)
+          coroutine.close(co)
+        end)
+        assert.is_true(core.now() - started < 2)
+      end)
+
+      it("closed around a generator that reads a stream end the stream", function()
+        local f = calls.stalling()
+        local co = coroutine.create(function()
+          for text in open(client_of(f)):text() do coroutine.yield(text) end
+        end)
+        assert.same({ true, "uno" }, { coroutine.resume(co) })
+        assert.is_true(coroutine.close(co))
+        assert.equal(0, loop.engine():stats().transfers)
+        assert.is_not_nil(f.wait_event("eof", 1))
+      end)
+    end
+
+    it("dropped while they read a stream are collected with it", function()
+      local f = calls.stalling()
+      do
+        local generator = coroutine.wrap(function()
+          for text in open(client_of(f)):text() do coroutine.yield(text) end
+        end)
+        assert.equal("uno", generator())
+      end
+      collectgarbage()
+      collectgarbage()
+      collectgarbage()
+      assert.equal(0, loop.engine():stats().transfers)
+      assert.is_not_nil(f.wait_event("eof", 1))
+    end)
+  end)
+
+  describe("and errors", function()
+    it("reach the pcall around the loop that reads a stream, and other tasks go on", function()
+      local client = client_of(streaming { "a", "b" })
+      local other
+      marea.run(function()
+        marea.spawn(function() marea.sleep(0.02) other = true end)
+        local stream = open(client)
+        local ok, err = pcall(function()
+          for _ in stream:text() do error("in the loop", 0) end
+        end)
+        stream:close()
+        assert.is_false(ok)
+        assert.equal("in the loop", err)
+      end)
+      assert.is_true(other)
+    end)
+
+    it("keep the traceback of the coroutine that died", function()
+      local client = client_of(streaming { "a", "b" })
+      local function culprit() error("in the consumer") end
+      marea.run(function()
+        local t = marea.spawn(function()
+          local stream = open(client)
+          for _ in stream:text() do culprit() end
+        end)
+        assert.matches("in the consumer\nstack traceback:.*culprit", failure(t.await, t))
+      end)
+      collectgarbage()
+    end)
+
+    it("of a stack overflow leave the scheduler whole", function()
+      local client = client_of(calls.replying())
+      marea.run(function()
+        local function deeper(n) return 1 + deeper(n + 1) end
+        local t = marea.spawn(function() client:ask "hola" deeper(1) end)
+        assert.matches("stack overflow", failure(t.await, t))
+        assert.equal("hola", client:ask("hola").output_text)
+      end)
+    end)
+
+    it("of too many C calls leave the scheduler whole", function()
+      local client = client_of(calls.replying())
+      marea.run(function()
+        local function deeper(n)
+          client:ask "hola"
+          return (("x"):gsub("x", function() return deeper(n + 1) end))
+        end
+        local t = marea.spawn(function() deeper(1) end)
+        assert.matches("overflow", failure(t.await, t))
+        assert.equal("hola", client:ask("hola").output_text)
+      end)
+    end)
+  end)
+
+  it("ask inside the loop over a stream, three deep", function()
+    local client = client_of(streaming { "a", "b" })
+    local got = {}
+    marea.run(function()
+      for x in open(client):text() do
+        for y in open(client):text() do
+          for z in open(client):text() do got[#got + 1] = x .. y .. z end
+        end
+      end
+    end)
+    assert.same({ "aaa", "aab", "aba", "abb", "baa", "bab", "bba", "bbb" }, got)
+  end)
+
+  it("close a stream from inside its loop: the iteration ends", function()
+    local client = client_of(streaming { "a", "b", "c" })
+    both_ways(function()
+      local stream, n = open(client), 0
+      pcall(function()
+        for _ in stream:text() do
+          n = n + 1
+          stream:close()
+        end
+      end)
+      assert.equal(1, n)
+    end)
+  end)
+
+  it("wait on a stream opened by a task that has ended since", function()
+    local client = client_of(streaming { "a", "b", "c" })
+    marea.run(function()
+      local opener = marea.spawn(function() return open(client) end)
+      local stream = opener:await()
+      assert.equal("done", opener.status)
+      assert.equal("abc", stream:result().output_text)
+    end)
+  end)
+
+  it("survive a finalizer that closes the stream that is being read", function()
+    local text = ("x"):rep(200)
+    local pieces = {}
+    for i = 1, 60 do pieces[i] = text .. i end
+    local client = client_of(streaming(pieces))
+    marea.run(function()
+      for _ = 1, 5 do
+        local stream = open(client)
+        local got = 0
+        pcall(function()
+          for _ in stream:chunks() do
+            got = got + 1
+            if got == 5 then do on_collect(function() stream:close() end) end end
+            collectgarbage("step", 50)
+          end
+        end)
+        stream:close()
+        assert.is_true(got >= 5)
+      end
+    end)
+  end)
+
+  it("go on with a debug hook in each", function()
+    local client, lines = client_of(streaming { "a", "b" }), 0
+    local function hook() lines = lines + 1 end
+    marea.run(function()
+      debug.sethook(hook, "crl")
+      local text = open(client):result().output_text
+      debug.sethook()
+      assert.equal("ab", text)
+    end)
+    assert.is_true(lines > 10)
+  end)
+
+  it("a thousand at once all end", function()
+    local done = 0
+    marea.run(function()
+      for i = 1, 1000 do
+        marea.spawn(function()
+          marea.sleep(i % 10 / 1000)
+          coroutine.yield()
+          done = done + 1
+        end)
+      end
+    end)
+    assert.equal(1000, done)
+  end)
+
+  it("go on while the collector runs all the time", function()
+    local client = client_of(streaming { "a", "b", "c" })
+    calls.collecting(function()
+      marea.run(function()
+        local stream = open(client)
+        local generator = coroutine.wrap(function() for text in stream:text() do coroutine.yield(text) end end)
+        assert.same({ "a", "b", "c" }, { generator(), generator(), generator() })
+        assert.is_nil(generator())
+      end)
+    end)
+  end)
+end)

@@ -1,0 +1,184 @@
+-- SPDX-License-Identifier: MIT
+-- Hosts with a loop of their own: one that calls `step` once a frame, and one
+-- that polls a descriptor.
+
+local marea = require("marea")
+local loop = require("marea.loop")
+local socket = require("socket")
+local server = require("spec.support.server")
+
+local SLOW = os.getenv("MAREA_SANITIZED") and 10 or 1
+local messages = { { role = "user", content = "Hola" } }
+local TEXT = 'A script, not a model, answers. You said: "Hola"'
+
+local function spin(seconds)
+  local over = socket.gettime() + seconds
+  while socket.gettime() < over do end
+end
+
+describe("a host", function()
+  local s, client
+  setup(function()
+    s = server.shared()
+    client = marea.client { base_url = s.base_url, model = "m", max_retries = 0,
+      headers = { ["x-delay-ms"] = "20" } }
+  end)
+
+  local function read(into)
+    local stream = assert(client.chat.completions:create { messages = messages, stream = true })
+    local pieces = {}
+    for text in stream:text() do pieces[#pieces + 1] = text end
+    into[#into + 1] = table.concat(pieces)
+  end
+
+  after_each(function()
+    collectgarbage()
+    collectgarbage()
+    assert.equal(0, loop.engine():stats().transfers)
+    assert.equal(0, loop.engine():stats().timers)
+  end)
+
+  describe("that steps once a frame", function()
+    it("keeps its frames while twenty answers stream", function()
+      local answers, longest, frames = {}, 0, 0
+      for _ = 1, 20 do marea.spawn(read, answers) end
+      local over = socket.gettime() + 10
+      while #answers < 20 and socket.gettime() < over do
+        local from = socket.gettime()
+        marea.step()
+        longest = math.max(longest, socket.gettime() - from)
+        frames = frames + 1
+        socket.sleep(math.max(0, 1 / 60 - (socket.gettime() - from)))
+      end
+      assert.equal(20, #answers)
+      for _, answer in ipairs(answers) do assert.equal(TEXT, answer) end
+      assert.is_true(frames > 10)
+      assert.is_true(longest < SLOW / 60, ("longest step: %.1f ms"):format(longest * 1000))
+    end)
+
+    it("is not kept when there is nothing to do, or only something to wait for", function()
+      local task = marea.spawn(marea.sleep, 60)
+      marea.step()
+      local from = socket.gettime()
+      for _ = 1, 100 do marea.step(1) end
+      assert.is_true(socket.gettime() - from < 0.1 * SLOW)
+      task:cancel()
+    end)
+
+    it("gets back control after its budget, and the rest is done later", function()
+      local done = 0
+      for _ = 1, 50 do
+        marea.spawn(function()
+          spin(0.001)
+          done = done + 1
+        end)
+      end
+      local from = socket.gettime()
+      marea.step(0.005)
+      assert.is_true(socket.gettime() - from < 0.02 * SLOW)
+      assert.is_true(done >= 1 and done < 50, done .. " done")
+      assert.equal(0, marea.next_timeout())
+      while done < 50 do marea.step() end
+    end)
+
+    it("makes progress even with a budget of nothing", function()
+      local done = 0
+      for _ = 1, 3 do marea.spawn(function() done = done + 1 end) end
+      for _ = 1, 3 do marea.step(0) end
+      assert.equal(3, done)
+    end)
+
+    it("does all that is ready when the budget allows", function()
+      local done = 0
+      local function again(n)
+        if n == 0 then done = done + 1
+        else marea.spawn(again, n - 1) end
+      end
+      for _ = 1, 10 do marea.spawn(again, 10) end
+      marea.step(5)
+      assert.equal(10, done)
+    end)
+
+    it("gets the errors nobody awaited", function()
+      marea.spawn(function() error("lost") end)
+      local ok, message = pcall(marea.step)
+      assert.is_false(ok)
+      assert.is_truthy(tostring(message):find("lost", 1, true))
+      marea.step()
+    end)
+
+    it("is told of wrong calls at its own line", function()
+      local ok, message = pcall(function() marea.step("soon") end)
+      assert.is_false(ok)
+      assert.is_truthy(message:find("^[^:]*host_spec%.lua:%d+: marea%.step expects seconds"), message)
+      local inside
+      marea.run(function() inside = select(2, pcall(marea.step)) end)
+      assert.is_truthy(tostring(inside):find("inside a task", 1, true))
+    end)
+  end)
+
+  describe("that polls", function()
+    -- What a poll loop does, and how often it woke.
+    local function poll_until(finished)
+      local fd = marea.fd()
+      local item = { getfd = function() return fd end, dirty = function() return false end }
+      local wakes, over = 0, socket.gettime() + 10
+      while not finished() and socket.gettime() < over do
+        socket.select({ item }, nil, marea.next_timeout())
+        marea.step(1)
+        wakes = wakes + 1
+      end
+      return wakes
+    end
+
+    it("is woken when something arrives, and not otherwise", function()
+      local answers = {}
+      for _ = 1, 10 do marea.spawn(read, answers) end
+      local from = socket.gettime()
+      local wakes = poll_until(function() return #answers == 10 end)
+      assert.equal(10, #answers)
+      -- 12 pieces 20 ms apart
+      assert.is_true(socket.gettime() - from < 2 * SLOW)
+      assert.is_true(wakes < 10 * 40, wakes .. " wakes")
+    end)
+
+    it("is never left waiting for a socket nobody watches", function()
+      for _ = 1, 20 do
+        local fresh = marea.client { base_url = s.base_url, model = "m" }
+        local answer
+        marea.spawn(function()
+          answer = assert(fresh:request({ path = "models" }, { headers = { connection = "close" } }))
+        end)
+        local from = socket.gettime()
+        poll_until(function() return answer end)
+        assert.is_true(socket.gettime() - from < 0.15 * SLOW, "took " .. socket.gettime() - from)
+      end
+    end)
+
+    it("learns when something is due though nothing arrives", function()
+      loop.turn(0)
+      assert.is_nil(marea.next_timeout())
+      local task = marea.spawn(marea.sleep, 0.1)
+      assert.equal(0, marea.next_timeout())
+      marea.step()
+      local left = marea.next_timeout()
+      assert.is_true(left > 0.01 and left <= 0.1, "left: " .. tostring(left))
+      local from = socket.gettime()
+      poll_until(function() return task.status == "done" end)
+      local took = socket.gettime() - from
+      assert.is_true(took > 0.05 and took < 0.1 + 0.1 * SLOW, "took " .. took)
+    end)
+
+    it("sees a clock run out", function()
+      local f = s:script { { { keep_open = true } } }
+      local silent = marea.client { base_url = f.base_url, model = "m", max_retries = 0,
+        timeout = { first_byte = 0.2 } }
+      local err
+      marea.spawn(function() err = select(2, silent:ask("Hola")) end)
+      local from = socket.gettime()
+      poll_until(function() return err end)
+      assert.equal("timeout", err.kind)
+      assert.is_true(socket.gettime() - from < 0.2 + 0.3 * SLOW)
+    end)
+  end)
+end)

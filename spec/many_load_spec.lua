@@ -1,0 +1,128 @@
+-- SPDX-License-Identifier: MIT
+-- A thousand streams at once on one thread, with a server of their own.
+
+local marea = require("marea")
+local loop = require("marea.loop")
+local server = require("spec.support.server")
+
+local STREAMS, PIECES = 1000, 12
+local messages = { { role = "user", content = "Hola" } }
+
+local HEAD = { status = 200, headers = { ["content-type"] = "text/event-stream" }, chunked = true }
+
+local function piece(text)
+  return "data: " .. server.chunk_json { content = text } .. "\n\n"
+end
+
+local function chunk_bytes(data)
+  return ("%x\r\n%s\r\n"):format(#data, data)
+end
+
+-- One piece at once, and the others once all streams have begun.
+local function script(s)
+  return s:script({ { HEAD, { chunk = piece("0") }, { wait_signal = "go" },
+    { repeat_send = chunk_bytes(piece("x")), count = PIECES - 2, delay = 0.05 },
+    { chunk = server.sse { server.chunk_json { content = "!", finish = "stop" } } },
+    { last_chunk = true } } }, { repeat_last = true })
+end
+
+local function descriptors_allowed()
+  local limits = assert(io.open("/proc/self/limits"))
+  local soft = limits:read("*a"):match("Max open files%s+(%S+)")
+  limits:close()
+  return tonumber(soft) or math.huge
+end
+
+describe("a thousand streams at once", function()
+  local s, client, f
+  before_each(function()
+    s = server.start()
+    f = script(s)
+    client = marea.client { base_url = f.base_url, model = "m", max_retries = 0,
+      limits = {}, timeout = { first_byte = 60, idle = 60 } }
+  end)
+  after_each(function() s:stop() end)
+
+  local function open()
+    return assert(client.chat.completions:create { messages = messages, stream = true })
+  end
+
+  it("all end well, each with its own text, and none is left behind", function()
+    if descriptors_allowed() < STREAMS + 100 then return pending("too few descriptors") end
+    local got, begun, least = {}, 0, nil
+    local function read(i)
+      local texts = {}
+      got[i] = 0
+      for text in open():text() do
+        if got[i] == 0 then
+          begun = begun + 1
+          if begun == STREAMS then f.signal("go") end
+        end
+        got[i] = got[i] + 1
+        texts[#texts + 1] = text
+      end
+      -- fair: when the first of them ends, all others are near their end too
+      if not least then least = math.min((table.unpack or unpack)(got, 1, STREAMS)) end
+      return table.concat(texts)
+    end
+    local jobs = {}
+    for i = 1, STREAMS do jobs[i] = function() return read(i) end end
+    local texts = marea.run(marea.all, jobs)
+    for i = 1, STREAMS do assert.equal("0" .. ("x"):rep(PIECES - 2) .. "!", texts[i]) end
+    assert.equal(STREAMS, begun)
+    assert.is_true(least >= PIECES / 2, "when the first ended, another had " .. least .. " pieces")
+    collectgarbage()
+    collectgarbage()
+    assert.equal(0, loop.engine():stats().transfers)
+  end)
+
+  it("close their sockets at once when they are abandoned at the first delta", function()
+    if descriptors_allowed() < STREAMS + 100 then return pending("too few descriptors") end
+    local streams, left = {}, nil
+    marea.run(function()
+      local tasks = {}
+      for i = 1, STREAMS do
+        tasks[i] = function()
+          streams[i] = open()
+          assert.equal("0", streams[i]:next().text)
+        end
+      end
+      marea.all(tasks)
+      left = s:now()
+      for i = 1, STREAMS do streams[i]:close() end
+    end)
+    local closed_by = s:now()
+    local gone, latest = 0, 0
+    assert(f.wait_event("eof", 2, STREAMS))
+    for _, event in ipairs(f.events()) do
+      if event.type == "eof" or event.type == "reset" then
+        gone = gone + 1
+        latest = math.max(latest, event.at)
+      end
+    end
+    assert.equal(STREAMS, gone)
+    assert.is_true(latest < closed_by + 0.05,
+      ("the last was closed %.0f ms after"):format((latest - left) * 1000))
+  end)
+
+  it("go on undisturbed when one of them is abandoned, whose socket is closed at once", function()
+    local took
+    marea.run(function()
+      local others = {}
+      for i = 1, 50 do
+        others[i] = marea.spawn(function() return assert(open():result()).output_text end)
+      end
+      local stream = open()
+      assert.equal("0", stream:next().text)
+      local from = s:now()
+      stream:close()
+      local event = f.wait_event("eof", 2)
+      took = event and event.at - from or math.huge
+      f.signal("go")
+      for _, text in ipairs(marea.all(others)) do
+        assert.equal("0" .. ("x"):rep(PIECES - 2) .. "!", text)
+      end
+    end)
+    assert.is_true(took < 0.05, "took " .. took .. " s")
+  end)
+end)

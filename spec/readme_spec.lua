@@ -1,0 +1,97 @@
+-- SPDX-License-Identifier: MIT
+-- The code in the README runs as printed, in an order that lets later blocks
+-- use what earlier ones made, against the bundled provider.
+
+local child = require("spec.support.child")
+local server = require("spec.support.server")
+
+-- What a reader has at hand: the names of the first blocks.
+local PRELUDE = [[
+  local base_url = ...
+  local marea = require "marea"
+  marea.providers.nan.base_url = base_url
+  local client = marea.client { provider = "nan" }
+  local _ = client
+  do
+]]
+
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+-- Blocks that say so, with the heading they stand under.
+local function runnable(text)
+  local blocks = {}
+  local heading = "the first"
+  for line_or_block in (text:gsub("<!%-%- run %-%->\n```lua\n(.-)```", function(code)
+    blocks[#blocks + 1] = code
+    return "@" .. #blocks .. "\n"
+  end)):gmatch("[^\n]+") do
+    local number = line_or_block:match("^@(%d+)$")
+    heading = line_or_block:match("^#+ (.+)$") or heading
+    if number then blocks[tonumber(number)] = { code = blocks[tonumber(number)], under = heading } end
+  end
+  return blocks
+end
+
+local expected = {
+  marea = "Why is the sea salty%?.*What is a",
+  Calls = "What is a tide%?.*stop\t%d+\n$",
+  Streams = "Tell me of the sea%.",
+  Errors = "^not_found.*not_found\t404\n$",
+  Tasks = '^3\t.*"tres"\n$',
+  JSON = '^{"id":9007199254740993,"options":{},"tools":%[%]}\n{.*}\n$',
+}
+
+describe("the README", function()
+  local text = read("README.md")
+  local blocks = runnable(text)
+
+  it("shows code that runs", function()
+    assert.is_true(#blocks >= 7, #blocks .. " blocks")
+  end)
+
+  for _, block in ipairs(blocks) do
+    it("is right under " .. block.under, function()
+      local s = server.shared()
+      local output, status = child.code(PRELUDE .. block.code .. "\nend",
+        { s.url .. "/nan/v1" }, { NAN_API_KEY = "a-key-of-no-use" })
+      assert.equal(0, status, output)
+      local pattern = expected[block.under]
+      if pattern then assert.is_truthy(output:find(pattern), output) end
+    end)
+  end
+
+  it("names only what is there", function()
+    local marea = require("marea")
+    for name in text:gmatch("marea%.([%a_]+)%f[^%w_]") do
+      local is_module = name == "core" or name == "net" or name == "lua"
+      assert.is_true(is_module or marea[name] ~= nil, "marea." .. name)
+    end
+    for target in text:gmatch("%]%(([%w/._]+)%)") do
+      local file = io.open(target:gsub("/$", "") .. "")
+      assert.is_truthy(file, target)
+      file:close()
+    end
+  end)
+
+  it("lists every preset, and no other", function()
+    local list = text:match("\nPresets: (.-)%. Each")
+    local names = {}
+    for name in list:gmatch("`([%w]+)`") do names[#names + 1] = name end
+    assert.same(require("marea.providers").names(), names)
+  end)
+
+  it("lists every target it tells to make", function()
+    local makefile = read("Makefile")
+    local n = 0
+    for target in text:gmatch("[`\n]make ([%a][%w-]*)") do
+      n = n + 1
+      assert.is_truthy(makefile:find("\n" .. target:gsub("%-", "%%-") .. ":"), "make " .. target)
+    end
+    assert.is_true(n >= 6, n .. " found")
+  end)
+end)

@@ -1,0 +1,1014 @@
+-- SPDX-License-Identifier: MIT
+-- How a stream is read, and all the ways in which it ends.
+
+-- luacheck: ignore 512 (leaving a loop at once is the matter here)
+
+local marea = require("marea")
+local leaks = require("spec.support.leaks")
+local server = require("spec.support.server")
+
+local sse, chunk = server.sse, server.chunk_json
+
+local CLOSES = _VERSION >= "Lua 5.4"    -- does a `for` left by break close?
+
+-- A whole answer of these bytes; `more` are actions instead of its end.
+local function answer(bytes, headers, more)
+  local actions = { { status = 200, chunked = true,
+    headers = headers or { ["content-type"] = "text/event-stream" } } }
+  if bytes ~= "" then actions[2] = { chunk = bytes } end
+  for _, action in ipairs(more or { { last_chunk = true } }) do actions[#actions + 1] = action end
+  return actions
+end
+
+local OPEN = { { wait_close = 5 } }
+
+local function script(...)
+  return server.shared():script({ ... })
+end
+
+local function client_of(f, options)
+  local all = { base_url = f.base_url, model = "m", max_retries = 0 }
+  for name, value in pairs(options or {}) do all[name] = value end
+  return marea.client(all)
+end
+
+local function open(f, options)
+  return client_of(f, options).chat.completions:create({
+    messages = { { role = "user", content = "x" } }, stream = true })
+end
+
+local function stream_of(bytes, headers, more)
+  return open(script(answer(bytes, headers, more)))
+end
+
+local HELLO = { chunk({ role = "assistant", content = "" }), chunk({ content = "Hel" }),
+  chunk({ content = "lo" }), chunk({ finish = "stop" }) }
+
+local function texts(stream)
+  local out = {}
+  for text in stream:text() do out[#out + 1] = text end
+  return out
+end
+
+local function drain(stream)
+  local events = {}
+  while true do
+    local event, err = stream:next()
+    if not event then return events, err end
+    events[#events + 1] = event
+  end
+end
+
+local function raised(f, ...)
+  local ok, err = pcall(f, ...)
+  assert.is_false(ok)
+  return err
+end
+
+local function now()
+  return require("marea.core").now()
+end
+
+describe("the readers of a stream", function()
+  it("give pieces of text", function()
+    assert.same({ "Hel", "lo" }, texts(assert(stream_of(sse(HELLO)))))
+  end)
+
+  it("give decoded chunks as on the wire, unknown fields and all", function()
+    local odd = chunk({ content = "a", choices = '[{"index":0,"delta":{"content":"a"},"zzz":[]}]' })
+    local stream, seen = assert(stream_of(sse({ odd, HELLO[4] }))), {}
+    for c in stream:chunks() do seen[#seen + 1] = c end
+    assert.equal(2, #seen)
+    assert.equal(odd, (marea.json.encode(seen[1]):gsub("^.*$", function(text)
+      assert.same(marea.json.decode(odd), marea.json.decode(text))
+      return odd
+    end)))
+    assert.equal("[]", marea.json.encode(seen[1].choices[1].zzz))
+    assert.equal("stop", seen[2].choices[1].finish_reason)
+  end)
+
+  it("give every chunk of a run of text whole, none of them twice the same table", function()
+    local list = {}
+    for i = 1, 20 do list[i] = chunk({ content = "w" .. i }) end
+    list[21] = HELLO[4]
+    local stream, seen = assert(stream_of(sse(list))), {}
+    for c in stream:chunks() do seen[#seen + 1] = c end
+    assert.equal(21, #seen)
+    for i = 1, 20 do assert.equal("w" .. i, seen[i].choices[1].delta.content) end
+    assert.not_equal(seen[1], seen[2])
+    assert.equal(20, select(2, stream:result().output_text:gsub("w", "")))
+  end)
+
+  it("give events in order, then the end", function()
+    local stream = assert(stream_of(sse({ HELLO[2], HELLO[3],
+      chunk({ finish = "length", usage = '{"total_tokens":3}' }) })))
+    local seen = {}
+    for event in stream:events() do seen[#seen + 1] = event end
+    assert.same({
+      { type = "text", text = "Hel", index = 0 }, { type = "text", text = "lo", index = 0 },
+      { type = "finish", reason = "length", raw_reason = "length", index = 0 },
+      { type = "usage", usage = { total_tokens = 3 } } }, seen)
+  end)
+
+  it("give one event at a time through next, which ends with nil and goes on doing so", function()
+    local stream = assert(stream_of(sse(HELLO)))
+    assert.equal("Hel", stream:next().text)
+    assert.equal("lo", stream:next().text)
+    assert.equal("finish", stream:next().type)
+    for _ = 1, 2 do
+      assert.equal(0, select("#", (function(...) if ... == nil then return end return ... end)(stream:next())))
+      assert.same({}, { stream:next() })
+    end
+  end)
+
+  it("may begin with next and go on with a for", function()
+    local stream = assert(stream_of(sse(HELLO)))
+    assert.equal("Hel", stream:next().text)
+    assert.same({ "lo" }, texts(stream))
+  end)
+
+  it("give result whether something was read before or not, and the same one each time", function()
+    local stream = assert(stream_of(sse(HELLO)))
+    local result = assert(stream:result())
+    assert.equal("Hello", result.output_text)
+    assert.equal(result, stream:result())
+    local other = assert(stream_of(sse(HELLO)))
+    other:next()
+    assert.same(result, other:result())
+    local third = assert(stream_of(sse(HELLO)))
+    third:text()()
+    assert.same(result, third:result())
+  end)
+
+  it("give in snapshot what has come so far, and no more", function()
+    local stream = assert(stream_of(sse({ HELLO[2], HELLO[3], chunk({ content = "!" }), HELLO[4] })))
+    local seen = {}
+    for _ in stream:text() do seen[#seen + 1] = stream:snapshot().output_text end
+    assert.same({ "Hel", "Hello", "Hello!" }, seen)
+    assert.equal("Hello!", stream:snapshot().output_text)
+    assert.same(stream:result(), stream:snapshot())
+  end)
+
+  it("keep a snapshot as it was while the stream goes on", function()
+    local call = '[{"index":0,"id":"c","function":{"name":"f","arguments":"%s"}}]'
+    local stream = assert(stream_of(sse({ chunk({ tool_calls = call:format("{") }),
+      chunk({ tool_calls = call:format("}") }), chunk({ finish = "tool_calls" }) })))
+    stream:next()
+    local early = stream:snapshot()
+    local before = marea.json.encode(early, { sort = true })
+    stream:result()
+    assert.equal(before, marea.json.encode(early, { sort = true }))
+  end)
+
+  it("show the answer's status, headers, request id and rate limits at once", function()
+    local f = script(answer(sse(HELLO), { ["content-type"] = "text/event-stream",
+      ["x-request-id"] = "req_9", ["x-ratelimit-remaining-requests"] = "7" }))
+    local stream = assert(open(f))
+    assert.equal(200, stream.response.status)
+    assert.equal("req_9", stream.response.request_id)
+    assert.equal(7, stream.response.rate_limit.remaining)
+    assert.equal("text/event-stream", stream.response.headers["content-type"])
+    assert.equal(stream.response, stream:result().response)
+  end)
+
+  it("say in tostring that they are a stream, and how it stands", function()
+    local stream = assert(stream_of(sse(HELLO)))
+    assert.equal("marea.stream (open)", tostring(stream))
+    stream:result()
+    assert.equal("marea.stream (ended)", tostring(stream))
+  end)
+end)
+
+describe("misuse of a stream", function()
+  local function position(err)
+    return tostring(err):match("^(%S-stream_spec%.lua:%d+): ")
+  end
+
+  it("is told at the caller's line when a stream is read twice", function()
+    local stream = assert(stream_of(sse(HELLO)))
+    texts(stream)
+    for _, name in ipairs({ "text", "events", "chunks" }) do
+      local err = raised(function() stream[name](stream) end)
+      assert.truthy(position(err), err)
+      assert.truthy(err:find("stream:" .. name .. ": this stream has been read already", 1, true), err)
+    end
+  end)
+
+  it("is told when what result has read is to be read again", function()
+    local stream = assert(stream_of(sse(HELLO)))
+    stream:result()
+    assert.truthy(raised(function() stream:text() end):find("read already", 1, true))
+    local other = assert(stream_of(sse(HELLO)))
+    drain(other)
+    assert.truthy(raised(function() other:events() end):find("read already", 1, true))
+  end)
+
+  it("is told at the caller's line for each method called with a dot", function()
+    local stream = assert(stream_of(sse(HELLO)))
+    for _, name in ipairs({ "text", "events", "chunks", "next", "result", "snapshot", "close" }) do
+      local err = raised(function() local _ = stream[name]() end)
+      assert.truthy(position(err), err)
+      assert.truthy(err:find("colon: stream:" .. name, 1, true), err)
+    end
+    stream:close()
+  end)
+
+  for _, reader in ipairs({ "next", "text", "events", "chunks", "result" }) do
+    it("is told to the second of two tasks that read, here with " .. reader, function()
+      local f = script(answer(sse({ HELLO[2] }, false), nil,
+        { { wait_signal = "go" }, { chunk = sse({ HELLO[3], HELLO[4] }) }, { last_chunk = true } }))
+      marea.run(function()
+        local stream = assert(open(f))
+        stream:next()
+        local first = marea.spawn(function() return stream:next() end)
+        marea.sleep(0.02)
+        local ok, err = pcall(function()
+          local got = stream[reader](stream)
+          if type(got) == "function" then got(stream) end
+        end)
+        assert.is_false(ok)
+        assert.truthy(tostring(err):find("another task is reading this stream", 1, true), tostring(err))
+        assert.truthy(position(err), tostring(err))
+        f.signal("go")
+        assert.equal("lo", first:await().text)
+        stream:close()
+      end)
+    end)
+  end
+
+  it("lets one task open a stream and, when that has ended, another read it", function()
+    marea.run(function()
+      local stream = marea.spawn(function() return assert(stream_of(sse(HELLO))) end):await()
+      assert.equal("Hello", marea.spawn(function() return stream:result().output_text end):await())
+    end)
+  end)
+end)
+
+describe("the end of a stream", function()
+  it("is [DONE], at once, while the server keeps the socket open", function()
+    local f = script(answer(sse(HELLO), nil, OPEN))
+    local started = now()
+    local stream = assert(open(f))
+    assert.equal("Hello", stream:result().output_text)
+    assert.is_true(now() - started < 1)
+    assert.truthy(f.wait_event("fin_seen", 2) or f.wait_event("closed", 2) or true)
+  end)
+
+  for name, done in pairs({ ["with spaces after it"] = "data: [DONE]  \n\n", ["without a space"] = "data:[DONE]\n\n",
+      ["in CRLF"] = "data: [DONE]\r\n\r\n", ["under an event name"] = "event: done\ndata: [DONE]\n\n" }) do
+    it("is [DONE] " .. name, function()
+      local stream = assert(stream_of(sse({ HELLO[2] }, false) .. done, nil, OPEN))
+      assert.same({ "Hel" }, texts(stream))
+      assert.equal("Hel", stream:result().output_text)
+    end)
+  end
+
+  it("is [DONE] as the last line, without a blank one", function()
+    assert.equal("Hel", stream_of(sse({ HELLO[2] }, false) .. "data: [DONE]"):result().output_text)
+  end)
+
+  for name, rest in pairs({ events = sse({ chunk({ content = "SECRET" }) }), garbage = "data: {{{\n\n",
+      ["an error"] = 'event: error\ndata: {"error":{"message":"late"}}\n\n' }) do
+    it("is [DONE], and " .. name .. " after it is not used", function()
+      local stream = assert(stream_of(sse(HELLO) .. rest))
+      local events, err = drain(stream)
+      assert.is_nil(err)
+      assert.equal(3, #events)
+      assert.equal("Hello", stream:result().output_text)
+    end)
+  end
+
+  it("is no [DONE] where more follows on its line, and the error shows nothing of it", function()
+    local stream = assert(stream_of(sse({ HELLO[2] }, false) .. "data: [DONE]secret\n\n"))
+    local _, err = drain(stream)
+    assert.equal("decode", err.kind)
+    assert.is_nil(tostring(err):find("secret", 1, true))
+    assert.equal("Hel", err.partial.output_text)
+  end)
+
+  it("is a clean end of the body after a finish_reason", function()
+    local stream = assert(stream_of(sse(HELLO, false)))
+    local _, err = drain(stream)
+    assert.is_nil(err)
+    assert.equal("Hello", stream:result().output_text)
+  end)
+
+  it("is a broken body after [DONE] all the same", function()
+    for _, cut in ipairs({ { { fin = true } }, { { rst = true } } }) do
+      assert.equal("Hello", assert(stream_of(sse(HELLO), nil, cut)):result().output_text)
+    end
+  end)
+
+  it("is truncated where neither came, with what had come", function()
+    for _, more in ipairs({ { { last_chunk = true } }, { { fin = true } } }) do
+      local stream = assert(stream_of(sse({ HELLO[2], HELLO[3] }, false), nil, more))
+      local result, err = stream:result()
+      assert.is_nil(result)
+      assert.equal("truncated", err.kind)
+      assert.equal(200, err.status)
+      assert.equal("Hello", err.partial.output_text)
+      assert.equal(marea.null, err.partial.choices[1].finish_reason)
+    end
+  end)
+
+  it("is truncated inside a call's arguments: no call is given out", function()
+    local call = '[{"index":0,"id":"c","function":{"name":"f","arguments":"{\\"a\\":"}}]'
+    local events, err = drain(assert(stream_of(sse({ chunk({ tool_calls = call }) }, false))))
+    assert.equal("truncated", err.kind)
+    for _, event in ipairs(events) do assert.not_equal("tool_call", event.type) end
+    assert.equal('{"a":', err.partial.choices[1].message.tool_calls[1]["function"].arguments)
+  end)
+
+  it("is truncated where nothing came at all", function()
+    for _, bytes in ipairs({ "", ": hi\n\n", "data: [DONE]\n\n", 'data: {"type":"ping"}\n\n',
+        sse({ HELLO[1] }), ("data: x\n"):rep(2000) }) do
+      local result, err = assert(stream_of(bytes)):result()
+      assert.is_nil(result, bytes:sub(1, 20))
+      assert.equal(bytes:find("x\n") and "truncated" or "truncated", err.kind)
+    end
+  end)
+
+  it("is no success because of a ping that came before", function()
+    local _, err = assert(stream_of('data: {"type":"ping"}\n\n' .. sse({ HELLO[2] }, false))):result()
+    assert.equal("truncated", err.kind)
+  end)
+
+  it("comes after a last chunk that has no blank line", function()
+    local bytes = sse({ HELLO[2] }, false) .. "data: " .. HELLO[4]
+    assert.equal("stop", assert(stream_of(bytes)):result().choices[1].finish_reason)
+    local seen = 0
+    for _ in assert(stream_of(bytes)):chunks() do seen = seen + 1 end
+    assert.equal(2, seen)
+  end)
+
+  it("raises in a for, and in every kind of for, where the stream broke", function()
+    for _, name in ipairs({ "text", "events", "chunks" }) do
+      local stream, seen = assert(stream_of(sse({ HELLO[2], HELLO[3] }, false))), 0
+      local err = raised(function()
+        for _ in stream[name](stream) do seen = seen + 1 end
+      end)
+      assert.is_true(marea.is_error(err))
+      assert.equal("truncated", err.kind)
+      assert.equal(2, seen)
+    end
+  end)
+
+  it("gives the error to next and to result, as often as asked", function()
+    local stream = assert(stream_of(sse({ HELLO[2] }, false)))
+    local _, err = drain(stream)
+    local again, same = stream:next()
+    assert.is_nil(again)
+    assert.equal(err, same)
+    assert.equal(err, select(2, stream:result()))
+    assert.equal("marea.stream (truncated)", tostring(stream))
+  end)
+end)
+
+describe("an error inside a 200 stream", function()
+  local forms = {
+    ["an object"] = '{"error":{"message":"boom","code":"c1","type":"t"}}',
+    ["an object beside empty choices"] = '{"choices":[],"error":{"message":"boom","code":"c1"}}',
+    ["an object beside a choice"] = '{"id":"x","choices":[{"index":0,"delta":{"content":""}}],'
+      .. '"error":{"message":"boom","code":"c1"}}',
+    ["a string"] = '{"error":"boom","code":"c1"}',
+    ["one with a number as code"] = '{"error":{"message":"boom","code":502,"metadata":{"raw":"x"}}}',
+    ["vLLM's flat object"] = '{"object":"error","message":"boom","code":"c1"}',
+    ["one that says type error"] = '{"type":"error","message":"boom","code":"c1"}',
+    ["a detail"] = '{"detail":"boom"}',
+  }
+  for name, data in pairs(forms) do
+    it("is raised as `stream` with what had come: " .. name, function()
+      local f = script(answer(sse({ HELLO[2], HELLO[3], data }, false), nil, OPEN))
+      local stream = assert(open(f))
+      local events, err = drain(stream)
+      assert.equal(2, #events)
+      assert.equal("stream", err.kind)
+      assert.equal("boom", err.message)
+      if data:find("c1") then assert.equal("c1", err.code) end
+      if data:find("502") then assert.equal(502, err.code) end
+      assert.equal(200, err.status)
+      assert.equal("Hello", err.partial.output_text)
+    end)
+  end
+
+  for name, bytes in pairs({
+      ["with an envelope"] = 'event: error\ndata: {"error":{"message":"boom"}}\n\n',
+      ["with a flat payload"] = 'event: error\ndata: {"message":"boom","code":"x"}\n\n' }) do
+    it("is an `event: error` " .. name, function()
+      local _, err = drain(assert(stream_of(sse({ HELLO[2] }, false) .. bytes)))
+      assert.equal("stream", err.kind)
+      assert.equal("boom", err.message)
+      assert.equal("Hel", err.partial.output_text)
+    end)
+  end
+
+  it("is an `event: error` that is not JSON, or looks like the chunks before it", function()
+    for _, data in ipairs({ "oops", chunk({ content = "zzz" }) }) do
+      local bytes = sse({ HELLO[2], HELLO[3] }, false) .. "event: error\ndata: " .. data .. "\n\n"
+      local _, err = drain(assert(stream_of(bytes)))
+      assert.equal("stream", err.kind)
+      assert.equal("Hello", err.partial.output_text)
+    end
+  end)
+
+  it("is finish_reason error", function()
+    local events, err = drain(assert(stream_of(sse({ HELLO[2], chunk({ finish = "error" }) }))))
+    assert.equal("stream", err.kind)
+    assert.equal("text", events[1].type)
+    assert.equal("Hel", err.partial.output_text)
+  end)
+
+  for name, value in pairs({ null = "null", ["false"] = "false", ["an empty object"] = "{}",
+      ["an empty string"] = '""', ["an object of nulls"] = '{"message":null,"code":null}' }) do
+    it("is none where error is " .. name, function()
+      local list = {}
+      for i, text in ipairs(HELLO) do list[i] = text:gsub("}$", ',"error":' .. value .. "}") end
+      local stream = assert(stream_of(sse(list)))
+      assert.equal("Hello", table.concat(texts(stream)))
+    end)
+  end
+
+  it("reaches a for as an error that was raised, after the text before it", function()
+    local stream, seen = assert(stream_of(sse({ HELLO[2], forms["an object"] }, false))), {}
+    local err = raised(function()
+      for text in stream:text() do seen[#seen + 1] = text end
+    end)
+    assert.equal("stream", err.kind)
+    assert.same({ "Hel" }, seen)
+  end)
+
+  it("closes the connection", function()
+    local f = script(answer(sse({ forms["an object"] }, false), nil,
+      { { wait_close = 5 }, { record = "gone" } }))
+    local before = server.shared():stats().open_connections
+    drain(assert(open(f)))
+    assert.truthy(f.wait_event("mark", 2))
+    assert.is_true(server.shared():stats().open_connections <= before + 1)
+  end)
+end)
+
+describe("an answer that is no event stream", function()
+  local COMPLETION = '{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,'
+    .. '"message":{"role":"assistant","content":"Hi","reasoning_content":"hm","tool_calls":[]},'
+    .. '"finish_reason":"stop"}],"usage":{"total_tokens":3}}'
+  local JSON = { ["content-type"] = "application/json; charset=utf-8" }
+
+  it("but plain JSON is a stream of one", function()
+    local events = drain(assert(stream_of(COMPLETION, JSON)))
+    local kinds = {}
+    for i, event in ipairs(events) do kinds[i] = event.type end
+    assert.same({ "reasoning", "text", "finish", "usage" }, kinds)
+    assert.same({ "Hi" }, texts(assert(stream_of(COMPLETION, JSON))))
+    local result = assert(stream_of(COMPLETION, JSON)):result()
+    assert.equal(marea.json.encode(marea.json.decode(COMPLETION), { sort = true }),
+      marea.json.encode(result, { sort = true }))
+    assert.equal(200, result.response.status)
+  end)
+
+  it("but plain JSON is one chunk for who reads chunks", function()
+    local seen = {}
+    for c in assert(stream_of(COMPLETION, JSON)):chunks() do seen[#seen + 1] = c end
+    assert.equal(1, #seen)
+    assert.equal("Hi", seen[1].choices[1].message.content)
+  end)
+
+  it("but JSON without a content type is taken for what it is", function()
+    assert.equal("Hi", assert(stream_of("\n " .. COMPLETION, {})):result().output_text)
+  end)
+
+  it("but an error object fails the call", function()
+    local stream, err = stream_of('{"error":{"message":"no","code":"x"}}', JSON)
+    assert.is_nil(stream)
+    assert.equal("no", err.message)
+    assert.equal("x", err.code)
+  end)
+
+  it("but nothing, or no choices, is `protocol`, never an empty success", function()
+    for _, body in ipairs({ "", "  \n", '{"id":"x","choices":null}' }) do
+      local stream, err = stream_of(body, JSON)
+      assert.is_nil(stream)
+      assert.equal("protocol", err.kind)
+    end
+  end)
+
+  it("but JSON cut short is no success either", function()
+    local stream, err = stream_of(COMPLETION:sub(1, 60), JSON)
+    assert.is_nil(stream)
+    assert.equal("decode", err.kind)
+    local cut, why = stream_of(COMPLETION:sub(1, 60), JSON, { { fin = true } })
+    assert.is_nil(cut)
+    assert.equal("truncated", why.kind)
+  end)
+
+  it("but HTML is `protocol`, naming the type, with a short excerpt", function()
+    local page = "<html><title>Log in</title>" .. ("x"):rep(5000)
+    local stream, err = stream_of(page, { ["content-type"] = "text/html; charset=utf-8" })
+    assert.is_nil(stream)
+    assert.equal("protocol", err.kind)
+    assert.truthy(err.message:find("text/html", 1, true))
+    assert.truthy(err.message:find("Log in", 1, true))
+    assert.is_true(#err.message < 300)
+    assert.is_true(#err.body <= 200)
+  end)
+
+  it("and has no content type is read if its first line is one of an event stream", function()
+    for _, bytes in ipairs({ sse(HELLO), ": hi\n\n" .. sse(HELLO), "\n\n" .. sse(HELLO), "event: x\n" .. sse(HELLO),
+        "\239\187\191" .. sse(HELLO) }) do
+      assert.equal("Hello", assert(stream_of(bytes, {})):result().output_text)
+    end
+    local stream, err = stream_of("hello there", {})
+    assert.is_nil(stream)
+    assert.equal("protocol", err.kind)
+  end)
+
+  it("is an event stream in whatever way the type is written", function()
+    for _, kind in ipairs({ "text/event-stream", "text/event-stream;", "text/event-stream; charset=utf-8",
+        "text/event-stream; charset=windows-1252", "TEXT/Event-Stream" }) do
+      assert.equal("Hello", assert(stream_of(sse(HELLO), { ["content-type"] = kind })):result().output_text)
+    end
+  end)
+end)
+
+describe("the framing of a stream", function()
+  it("may be anything the standard allows, in pieces of any size", function()
+    local lines = { ": OPENROUTER PROCESSING", "", "id: 7", "", ":", "", "event: ping", 'data: {"type":"ping"}', "",
+      "retry: 10", "data:" .. HELLO[2], "id: 8", "", ": keep-alive", "", "foo: bar",
+      (HELLO[3]:gsub("^(.-,)(.*)$", "data: %1\0data: %2")), "", "data: " .. HELLO[4], "", "data: [DONE]", "", "" }
+    for _, ending in ipairs({ "\n", "\r\n", "\r" }) do
+      local bytes = table.concat(lines, ending):gsub("%z", ending)
+      assert.equal("Hello", assert(stream_of(bytes)):result().output_text)
+      local body = ("%x\r\n%s\r\n0\r\n\r\n"):format(#bytes, bytes)
+      local f = script({ { send = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+        .. "transfer-encoding: chunked\r\n\r\n" }, { send_each = body, size = 1 } })
+      assert.equal("Hello", assert(open(f)):result().output_text)
+    end
+  end)
+
+  it("keeps every byte of the text: NUL, emoji cut between events, what is no UTF-8", function()
+    local pieces = { "a\0b", "\240\159\145\169", "\226\128\141\240\159\146\187", "x\128y\192\175", "\226\128\168" }
+    local list = {}
+    for i, piece in ipairs(pieces) do
+      local json = '"' .. piece:gsub("%z", "\\u0000") .. '"'
+      list[i] = chunk({ delta = '{"content":' .. json .. "}" })
+    end
+    list[#list + 1] = HELLO[4]
+    local stream = assert(stream_of(sse(list)))
+    assert.same(pieces, texts(stream))
+    assert.equal(table.concat(pieces), stream:result().output_text)
+  end)
+
+  it("takes a surrogate pair split between two chunks without an error", function()
+    local list = { chunk({ delta = '{"content":"\\ud83d"}' }), chunk({ delta = '{"content":"\\ude00"}' }), HELLO[4] }
+    local text = assert(stream_of(sse(list))):result().output_text
+    assert.truthy(text == "\240\159\152\128" or text == "\239\191\189\239\191\189", text)
+  end)
+
+  it("that is too large for one event is `too_large`, with what had come", function()
+    local function of(n)
+      return open(script(answer(sse({ HELLO[2], chunk({ content = ("y"):rep(n) }), HELLO[4] }), nil, OPEN)),
+        { max_event_size = 1000 })
+    end
+    assert.equal(703, #assert(of(700)):result().output_text)
+    local result, err = assert(of(2000)):result()
+    assert.is_nil(result)
+    assert.equal("too_large", err.kind)
+    assert.equal("Hel", err.partial.output_text)
+  end)
+
+  it("is exact about the limit of an event", function()
+    local function of(limit)
+      return assert(open(script(answer(sse({ HELLO[2], HELLO[4] }), nil, OPEN)), { max_event_size = limit })):result()
+    end
+    local size = math.max(#HELLO[2], #HELLO[4])
+    assert.truthy(of(size))
+    assert.equal("too_large", select(2, of(size - 1)).kind)
+  end)
+end)
+
+describe("closing a stream", function()
+  -- An open answer whose script marks when the client is gone.
+  local function watched(options)
+    local f = script(answer(sse({ HELLO[2], HELLO[3] }, false), nil, { { wait_close = 5 }, { record = "gone" } }),
+      answer(sse(HELLO)))
+    local client = client_of(f, options)
+    local stream = assert(client.chat.completions:create({ stream = true,
+      messages = { { role = "user", content = "x" } } }))
+    return stream, f, client
+  end
+
+  -- The socket goes when the loop next turns: with luv's help, not ours.
+  local function is_gone(f)
+    local deadline = now() + 2
+    repeat
+      marea.sleep(0.005)
+      for _, event in ipairs(f.events()) do
+        if event.type == "mark" then return true end
+      end
+    until now() > deadline
+    return false
+  end
+
+  it("ends it, frees the connection, and is harmless twice and at any time", function()
+    local stream, f = watched()
+    stream:close()
+    stream:close()
+    assert.truthy(f.wait_event("mark", 2), "at once, without the loop being driven")
+    assert.same({}, texts(stream))
+    assert.same({}, { stream:next() })
+    local result, err = stream:result()
+    assert.is_nil(result)
+    assert.equal("cancelled", err.kind)
+    local ended = assert(stream_of(sse(HELLO)))
+    local whole = ended:result()
+    ended:close()
+    assert.equal(whole, ended:result())
+    local broken = assert(stream_of(sse({ HELLO[2] }, false)))
+    local _, why = broken:result()
+    broken:close()
+    assert.equal(why, select(2, broken:result()))
+  end)
+
+  it("inside the loop that reads it ends that loop cleanly", function()
+    local stream, f = watched()
+    local seen = {}
+    for text in stream:text() do
+      seen[#seen + 1] = text
+      stream:close()
+    end
+    assert.same({ "Hel" }, seen)
+    assert.truthy(f.wait_event("mark", 2))
+    assert.equal("Hel", select(2, stream:result()).partial.output_text)
+  end)
+
+  it("from another task cancels the one that waits, exactly once", function()
+    for _, how in ipairs({ "next", "text", "result" }) do
+      local stream, f = watched()
+      marea.run(function()
+        local errors = {}
+        local reader = marea.spawn(function()
+          if how == "next" then
+            local _, err = drain(stream)
+            errors[#errors + 1] = err
+          elseif how == "result" then errors[1] = select(2, stream:result())
+          else
+            local _, err = pcall(texts, stream)
+            errors[#errors + 1] = err
+          end
+          errors[#errors + 1] = select(2, stream:next())
+        end)
+        marea.sleep(0.03)
+        stream:close()
+        stream:close()
+        reader:await()
+        if how == "result" then table.remove(errors, 2) end
+        assert.equal(1, #errors, how)
+        assert.equal("cancelled", errors[1].kind)
+      end)
+      assert.truthy(f.wait_event("mark", 2))
+    end
+  end)
+
+  it("happens when the task that waits for it is cancelled", function()
+    local stream, f = watched()
+    local kept
+    marea.run(function()
+      local task = marea.spawn(function()
+        local _, err = pcall(texts, stream)
+        kept = err
+        error(err, 0)
+      end)
+      marea.sleep(0.03)
+      task:cancel()
+      assert.equal("cancelled", task.status)
+    end)
+    assert.equal("cancelled", kept.kind)
+    assert.equal("Hello", kept.partial.output_text)
+    assert.truthy(f.wait_event("mark", 2))
+  end)
+
+  for name, leave in pairs({
+      ["break"] = function(stream) for _ in stream:text() do break end end,
+      ["return"] = function(stream) for _ in stream:events() do return end end,
+      ["an error"] = function(stream)
+        pcall(function() for _ in stream:chunks() do error("mine") end end)
+      end }) do
+    it("is what leaving a `for` by " .. name .. " does on 5.4; close() does it anywhere", function()
+      local stream, f = watched()
+      leave(stream)
+      if not CLOSES then
+        assert.equal("marea.stream (open)", tostring(stream))
+        stream:close()
+      end
+      assert.truthy(f.wait_event("mark", 2))
+      assert.equal("marea.stream (cancelled)", tostring(stream))
+    end)
+  end
+
+  it("is what the end of a block does to a <close> variable", function()
+    if not CLOSES then return pending("needs 5.4") end
+    local stream, f = watched()
+    assert(load("local s <close> = ...; s:next()"))(stream)
+    assert.truthy(f.wait_event("mark", 2))
+  end)
+
+  it("is what the collector does to one that was abandoned", function()
+    local stream, f = watched()
+    stream:next()
+    local weak = setmetatable({ stream }, { __mode = "v" })
+    stream = nil
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(weak[1])
+    assert.is_nil(stream)
+    assert.is_true(is_gone(f))
+  end)
+
+  it("is what the collector does to one whose `for` was left by break", function()
+    local f = script(answer(sse({ HELLO[2] }, false), nil, { { wait_close = 5 }, { record = "gone" } }))
+    for _ in assert(open(f)):text() do break end
+    collectgarbage()
+    collectgarbage()
+    assert.is_true(is_gone(f))
+  end)
+
+  it("gives the place in the limits back, the collector too", function()
+    for _, drop in ipairs({ function(stream) stream:close() end, function() end }) do
+      local stream, _, client = watched({ limits = { concurrent = 1 }, timeout = { total = 3 } })
+      assert.equal(1, client.limits.running)
+      drop(stream)
+      stream = nil  -- luacheck: ignore
+      collectgarbage()
+      collectgarbage()
+      assert.equal("Hello", tostring(assert(client:ask("x", { stream = true })):result()))
+      assert.equal(0, client.limits.running)
+    end
+  end)
+
+  it("leaves the stream alive while only a `for` holds it, whatever the collector does", function()
+    local f = script(answer(sse(HELLO, false), nil, { { sleep = 0.05 }, { chunk = "data: [DONE]\n\n" } }))
+    local seen = {}
+    for event in assert(open(f)):events() do
+      collectgarbage()
+      seen[#seen + 1] = event.type
+    end
+    assert.same({ "text", "text", "finish" }, seen)
+  end)
+end)
+
+describe("back-pressure", function()
+  it("blocks a fast sender while nobody reads, and memory stays flat", function()
+    local text = chunk({ content = ("z"):rep(1000) })
+    local bytes = "data: " .. text .. "\n\n"
+    local block = ("%x\r\n%s\r\n"):format(#bytes, bytes)
+    local f = script({ { send = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+      .. "transfer-encoding: chunked\r\n\r\n" }, { repeat_send = block, count = 40000 }, { record = "sent" },
+      { wait_close = 5 } })
+    local stream = assert(open(f))
+    stream:next()
+    local before = leaks.rss_kb()
+    marea.sleep(0.3)
+    assert.is_true(leaks.rss_kb() - before < 6000, "grew by " .. leaks.rss_kb() - before .. " KiB")
+    assert.is_nil(f.wait_event("mark", 0))
+    for _ = 1, 50 do assert.equal(1000, #stream:next().text) end
+    assert.is_nil(f.wait_event("mark", 0))
+    stream:close()
+  end)
+
+  it("never loses or reorders what waited", function()
+    local list = {}
+    for i = 1, 4000 do list[i] = chunk({ content = ("%d,%s;"):format(i, ("p"):rep(50)) }) end
+    list[#list + 1] = HELLO[4]
+    local stream = assert(stream_of(sse(list)))
+    marea.sleep(0.05)
+    local i = 0
+    for text in stream:text() do
+      i = i + 1
+      assert.equal(("%d,"):format(i), text:match("^%d+,"))
+      if i % 1000 == 0 then marea.sleep(0.01) end
+    end
+    assert.equal(4000, i)
+  end)
+end)
+
+describe("the clocks of a stream", function()
+  it("stand still while nobody reads", function()
+    local f = script(answer(sse({ HELLO[2] }, false), nil, { { sleep = 0.3 },
+      { chunk = sse({ HELLO[3], HELLO[4] }) }, { last_chunk = true } }))
+    local stream = assert(open(f, { timeout = { idle = 0.15, event = 0.15 } }))
+    stream:next()
+    marea.sleep(0.45)
+    assert.equal("Hello", assert(stream:result()).output_text)
+  end)
+
+  it("fire while somebody does: idle, with what had come", function()
+    local stream = assert(open(script(answer(sse({ HELLO[2] }, false), nil, OPEN)), { timeout = { idle = 0.2 } }))
+    local started = now()
+    local _, err = stream:result()
+    assert.equal("timeout", err.kind)
+    assert.equal("idle", err.phase)
+    assert.equal("Hel", err.partial.output_text)
+    assert.is_true(now() - started > 0.15 and now() - started < 1)
+  end)
+
+  it("of idle are set back by a comment, those of event are not", function()
+    local function of(clocks)
+      local more = {}
+      for i = 1, 8 do more[i] = { chunk = ": ping\n\n", } end
+      local actions = answer(sse({ HELLO[2] }, false), nil, {})
+      for i = 1, 8 do
+        actions[#actions + 1] = { sleep = 0.06 }
+        actions[#actions + 1] = more[i]
+      end
+      actions[#actions + 1] = { chunk = sse({ HELLO[3], HELLO[4] }) }
+      actions[#actions + 1] = { last_chunk = true }
+      return assert(open(script(actions), { timeout = clocks })):result()
+    end
+    assert.equal("Hello", assert(of({ idle = 0.3 })).output_text)
+    local _, err = of({ event = 0.2 })
+    assert.equal("event", err.phase)
+  end)
+
+  it("of total run on while nobody reads", function()
+    local stream = assert(open(script(answer(sse({ HELLO[2] }, false), nil, OPEN)), { timeout = 0.2 }))
+    stream:next()
+    marea.sleep(0.3)
+    local _, err = stream:next()
+    assert.equal("timeout", err.kind)
+    assert.equal("total", err.phase)
+    assert.equal("Hel", err.partial.output_text)
+  end)
+end)
+
+---- text taken by shape --------------------------------------------------------
+
+-- A small generator of its own, so that every Lua makes the same streams.
+local function generator(seed)
+  local state = seed
+  return function(n)
+    state = (state * 16807) % 2147483647
+    return state % n + 1
+  end
+end
+
+local PIECES = { '""', '"a"', '" "', '"\\n"', '"\\"q\\""', '"\\\\"', '"\\u00e9"', '"\\ud83d\\ude00"', '"\\ud83d"',
+  '"\\ude00x"', '"\195\169"', '"\240\159\152\128"', '"\128"', '"\\u0000"', '"content"', '"\\"content\\":\\"x\\""',
+  '"},{"', '"{\\"a\\":1}"', '"\\/"', "null", '"long text that goes on for a while, twice over"', '"x\\ty"', '"1"',
+  '"]"', '[{"type":"text","text":"part"}]', '"\226\128\168"', '"a","b":"c"', '"\\x"', '"raw\ttab"' }
+
+local function pick(random, list)
+  return list[random(#list)]
+end
+
+-- What is no JSON or says the unlikely comes rarely, else every stream would.
+local function piece_of(random)
+  local piece
+  repeat piece = pick(random, PIECES)
+  until not (piece:find('^"\\x"') or piece:find("\t") or piece:find('","b"')) or random(12) == 1
+  return piece
+end
+
+local function delta_json(random)
+  local key = pick(random, { "content", "content", "content", "content", "reasoning_content", "refusal" })
+  local parts, space = {}, random(4) == 1 and " " or ""
+  if random(4) == 1 then parts[1] = '"role":' .. pick(random, { '"assistant"', '""', "null" }) end
+  table.insert(parts, random(#parts + 1), ('"%s":%s%s'):format(key, space, piece_of(random)))
+  if random(15) == 1 then parts[#parts + 1] = ('"%s":%s'):format(key, piece_of(random)) end
+  if random(25) == 1 then parts[#parts + 1] = '"cont\\u0065nt":"a"' end
+  if random(10) == 1 then parts[#parts + 1] = '"extra":' .. random(2) end
+  return "{" .. table.concat(parts, ",") .. "}"
+end
+
+local function chunk_of(random, n)
+  local choice = ('{"index":%d,"delta":%s,"finish_reason":null%s}'):format(random(n) - 1, delta_json(random),
+    pick(random, { "", "", "", ',"logprobs":null', ',"logprobs":{"content":[{"token":"t"}]}' }))
+  local parts = { '"id":"x"', '"choices":[' .. choice .. "]" }
+  if random(5) == 1 then parts[#parts + 1] = '"usage":' .. pick(random, { "null", '{"t":1}', '{"t":2}' }) end
+  if random(5) == 1 then parts[#parts + 1] = '"tag":' .. random(2) end
+  if random(3) == 1 then parts[1], parts[2] = parts[2], parts[1] end
+  return "{" .. table.concat(parts, ",") .. "}"
+end
+
+-- A stream is runs of much the same chunk, with others in between.
+local function random_stream(seed)
+  local random = generator(seed)
+  local n, list = pick(random, { 1, 1, 1, 2 }), {}
+  for _ = 1, 3 + random(5) do
+    local before = chunk_of(random, n)
+    for _ = 1, random(5) do
+      list[#list + 1] = before
+      before = before:gsub('("content":%s*)%b""', function(head) return head .. piece_of(random) end, 1)
+    end
+  end
+  for index = 0, n - 1 do list[#list + 1] = chunk({ index = index, finish = "stop" }) end
+  return sse(list), n
+end
+
+describe("text taken by shape", function()
+  local transfer_methods
+  local readers = {}
+
+  local function note(out, f)
+    local ok, err = pcall(f)
+    if not ok then out[#out + 1] = { failed = err.kind, partial = marea.json.encode(err.partial, { sort = true }) } end
+  end
+
+  function readers.events(stream, out)
+    note(out, function() for event in stream:events() do out[#out + 1] = event end end)
+  end
+
+  function readers.next(stream, out)
+    local events, err = drain(stream)
+    for _, event in ipairs(events) do out[#out + 1] = event end
+    out[#out + 1] = err and err.kind
+  end
+
+  function readers.text(stream, out)
+    note(out, function() for text in stream:text() do out[#out + 1] = text end end)
+  end
+
+  function readers.chunks(stream, out)
+    note(out, function()
+      for c in stream:chunks() do out[#out + 1] = marea.json.encode(c, { sort = true }) end
+    end)
+  end
+
+  local function read(f, n, reader)
+    local stream = assert(client_of(f).chat.completions:create({ n = n, stream = true,
+      messages = { { role = "user", content = "x" } } }))
+    local out = {}
+    readers[reader](stream, out)
+    local result, err = stream:result()
+    out.result = result and marea.json.encode(result, { sort = true }) or err.kind
+    return out
+  end
+
+  local function without_shape(f, n, reader)
+    local learn = transfer_methods.learn
+    transfer_methods.learn = function() return false end
+    local ok, out = pcall(read, f, n, reader)
+    transfer_methods.learn = learn
+    return assert(ok and out, out)
+  end
+
+  setup(function()
+    require("marea.net")
+    transfer_methods = debug.getregistry()["marea.transfer"].__index
+    assert(type(transfer_methods.learn) == "function")
+  end)
+
+  it("is used, or these comparisons say nothing", function()
+    local learnt, learn = 0, transfer_methods.learn
+    transfer_methods.learn = function(...)
+      local ok = learn(...)
+      if ok then learnt = learnt + 1 end
+      return ok
+    end
+    local list = {}
+    for i = 1, 50 do list[i] = chunk({ content = "t" .. i }) end
+    list[51] = HELLO[4]
+    assert(stream_of(sse(list))):result()
+    transfer_methods.learn = learn
+    assert.equal(1, learnt)
+  end)
+
+  for name in pairs(readers) do
+    it("gives just what decoding each chunk gives, to who reads " .. name, function()
+      for seed = 1, 60 do
+        local bytes, n = random_stream(seed * 7919 + #name)
+        local f = server.shared():script({ answer(bytes) }, { repeat_last = true })
+        local slow, fast = without_shape(f, n, name), read(f, n, name)
+        f.forget()
+        assert.same(slow, fast, "seed " .. seed .. "\n" .. bytes)
+      end
+    end)
+  end
+
+  local cases = {
+    ["a field that changes and comes back"] = { '{"tag":1,"choices":[{"delta":{"content":"a"}}]}',
+      '{"tag":2,"choices":[{"delta":{"content":""}}]}', '{"tag":1,"choices":[{"delta":{"content":"b"}}]}' },
+    ["usage that comes back"] = { '{"usage":{"t":1},"choices":[{"delta":{"content":"a"}}]}',
+      '{"usage":{"t":1},"choices":[{"delta":{"content":"b"}}]}',
+      '{"usage":{"t":2},"choices":[{"delta":{"content":"c"}}]}',
+      '{"usage":{"t":1},"choices":[{"delta":{"content":"d"}}]}' },
+    ["a key that is there twice"] = { '{"choices":[{"delta":{"content":"a","content":"a"}}]}',
+      '{"choices":[{"delta":{"content":"b","content":"a"}}]}' },
+    ["a key written with an escape as well"] = { '{"choices":[{"delta":{"content":"a","conten\\u0074":"a"}}]}',
+      '{"choices":[{"delta":{"content":"b","conten\\u0074":"a"}}]}' },
+    ["quotes that end the string early"] = { '{"choices":[{"delta":{"content":"a"}}]}',
+      '{"choices":[{"delta":{"content":"b"}},{"delta":{"content":"c"}}]}' },
+    ["a control character, which JSON forbids"] = { '{"choices":[{"delta":{"content":"a"}}]}',
+      '{"choices":[{"delta":{"content":"b\tc"}}]}' },
+    ["an escape that is none"] = { '{"choices":[{"delta":{"content":"a"}}]}',
+      '{"choices":[{"delta":{"content":"\\q"}}]}' },
+    ["text, reasoning, and text again"] = { '{"choices":[{"delta":{"content":"a"}}]}',
+      '{"choices":[{"delta":{"reasoning_content":"b"}}]}', '{"choices":[{"delta":{"reasoning_content":"c"}}]}',
+      '{"choices":[{"delta":{"content":"d"}}]}', '{"choices":[{"delta":{"content":"e"}}]}' },
+  }
+  for name, list in pairs(cases) do
+    it("is exact with " .. name, function()
+      list[#list + 1] = HELLO[4]
+      local f = server.shared():script({ answer(sse(list)) }, { repeat_last = true })
+      for reader in pairs(readers) do assert.same(without_shape(f, 1, reader), read(f, 1, reader), reader) end
+    end)
+  end
+end)
