@@ -81,7 +81,7 @@ BUILD_DIR ?= build/$(LUA_VERSION)
 # the library costs little until the first request loads marea.net.
 CORE  = $(BUILD_DIR)/marea/core.so
 NET   = $(BUILD_DIR)/marea/net.so
-BOTH_C = csrc/json.c csrc/ljson.c csrc/timers.c
+BOTH_C = $(patsubst %,csrc/%.c,base64 json ljson lvector timers)
 CORE_C = csrc/lcore.c $(BOTH_C)
 NET_C  = $(filter-out csrc/lcore.c,$(wildcard csrc/*.c))
 objs  = $(patsubst csrc/%.c,$(BUILD_DIR)/obj/%.o,$(1))
@@ -217,7 +217,7 @@ build/bench/%: spec/bench/%.c | deps-bench
 # ---- checks ------------------------------------------------------------------
 
 # the parsers, which need neither Lua nor libcurl
-PURE_C = $(wildcard $(patsubst %,csrc/%.c,buf json shape sse))
+PURE_C = $(wildcard $(patsubst %,csrc/%.c,base64 buf json shape sse))
 FUZZERS = $(patsubst spec/fuzz/%.c,build/fuzz/%,$(wildcard spec/fuzz/*_fuzz.c))
 FUZZ_SECONDS ?= 20
 

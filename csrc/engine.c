@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine.h"
 
@@ -174,6 +175,7 @@ struct engine *engine_new (void) {
   struct engine *e = calloc(1, sizeof *e);
   if (e == NULL) return NULL;
   e->refs = 1;
+  e->pid = getpid();
   e->changed_tail = &e->changed;
   e->ready.next = e->ready.prev = &e->ready;
   e->jobs.next = e->jobs.prev = &e->jobs;
@@ -247,7 +249,15 @@ CURL *engine_take_easy (struct engine *e) {
 }
 
 
+/* After a fork the connections are the parent's: to close one would say
+** goodbye in its name. What the child has of them is left where it is. */
+static int is_forked (const struct engine *e) {
+  return e->pid != getpid();
+}
+
+
 void engine_give_easy (struct engine *e, CURL *easy) {
+  if (is_forked(e)) return;
   if (e->multi == NULL || e->nspare == SPARE_HANDLES) {
     curl_easy_cleanup(easy);
     return;
@@ -272,7 +282,7 @@ CURLMcode engine_start (struct engine *e, struct job *j) {
 
 void engine_detach (struct engine *e, struct job *j) {
   if (j->next == NULL) return;
-  curl_multi_remove_handle(e->multi, j->easy);
+  if (!is_forked(e)) curl_multi_remove_handle(e->multi, j->easy);
   j->prev->next = j->next;
   j->next->prev = j->prev;
   j->next = j->prev = NULL;

@@ -14,6 +14,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <curl/curl.h>
 
@@ -59,6 +60,7 @@ struct engine {
   int64_t last_id;
   int refs;                       /* the creator's and each job's */
   int njobs, nwatches;
+  pid_t pid;                      /* who may talk to the servers */
 };
 
 struct engine *engine_new (void);            /* NULL: no memory */

@@ -573,23 +573,25 @@ static size_t fix_point (char *s, size_t n) {
 }
 
 
-static bool reads_back (const char *s, size_t n, double value) {
+static double read_back (const char *s, size_t n) {
   json_parser p;
-  json_event event;
   json_start(&p, s, n, 1);
-  event = json_next(&p);
-  if (event == JSON_INTEGER) return (double)p.integer == value;
-  return event == JSON_NUMBER && p.number == value;
+  return json_next(&p) == JSON_INTEGER ? (double)p.integer : p.number;
 }
 
 
-size_t json_write_number (double value, char *out) {
+/* Writes the first of `least` to `most` digits that read back as the value;
+** narrow: as the same float. */
+static size_t write_shortest (double value, int least, int most, bool narrow,
+                              char *out) {
   char text[64];
   size_t n = 0;
-  for (int digits = 15; digits <= 17; digits++) {
+  for (int digits = least; digits <= most; digits++) {
+    double back;
     n = (size_t)snprintf(text, sizeof text, "%.*g", digits, value);
     n = fix_point(text, n);
-    if (reads_back(text, n, value)) break;
+    back = read_back(text, n);
+    if (narrow ? (float)back == (float)value : back == value) break;
   }
   memcpy(out, text, n);
   if (!memchr(text, '.', n) && !memchr(text, 'e', n)) {
@@ -597,6 +599,16 @@ size_t json_write_number (double value, char *out) {
     out[n++] = '0';
   }
   return n;
+}
+
+
+size_t json_write_number (double value, char *out) {
+  return write_shortest(value, 15, 17, false, out);
+}
+
+
+size_t json_write_float (float value, char *out) {
+  return write_shortest((double)value, 6, 9, true, out);
 }
 
 

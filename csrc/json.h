@@ -84,4 +84,7 @@ size_t json_write_integer (int64_t value, char *out);
 */
 size_t json_write_number (double value, char *out);
 
+/* The same for a float: the shortest of 6 to 9 digits. */
+size_t json_write_float (float value, char *out);
+
 #endif

@@ -4,6 +4,7 @@
 ** and the thirty libraries that come with it, either. */
 #include "lcore.h"
 #include "ljson.h"
+#include "lvector.h"
 #include "timers.h"
 
 
@@ -18,6 +19,8 @@ LUALIB_API int luaopen_marea_core (lua_State *L) {
   lua_newtable(L);
   ljson_open(L);
   lua_setfield(L, -2, "json");
+  lvector_open(L);
+  lua_setfield(L, -2, "vector");
   lua_pushcfunction(L, now);
   lua_setfield(L, -2, "now");
   return 1;

@@ -15,6 +15,7 @@
 
 #include "compat.h"
 #include "json.h"
+#include "lvector.h"
 
 /* The codec: a table in the registry. Its key is a name and not an address,
 ** since each C module that decodes has a copy of this file. */
@@ -40,6 +41,7 @@ typedef struct decoder {
   lua_State *L;
   int codec;           /* stack slots: the codec, */
   int array_mt;        /* and its ARRAY_MT */
+  int vectors;         /* whether base64 under "embedding" becomes one */
   json_parser parser;
 } decoder;
 
@@ -179,13 +181,36 @@ static int push_array (decoder *d) {
 }
 
 
+/* Whether the string just read, whose key is on top, was pushed as a vector.
+** It is a Lua string first only where it has escapes, as PHP escapes each '/'. */
+static int push_vector (decoder *d) {
+  const json_parser *p = &d->parser;
+  const char *s = p->text;
+  size_t n = p->length;
+  if (strcmp(lua_tostring(d->L, -1), "embedding") != 0) return 0;
+  if (!p->escaped) return !lvector_decode(d->L, s, n);
+  push_string(d);
+  s = lua_tolstring(d->L, -1, &n);
+  if (!lvector_decode(d->L, s, n)) lua_remove(d->L, -2);
+  return 1;
+}
+
+
+static int push_member (decoder *d) {
+  json_event event;
+  push_string(d);
+  event = json_next(&d->parser);
+  if (d->vectors && event == JSON_STRING && push_vector(d)) return 1;
+  return push_value(d, event);
+}
+
+
 static int push_object (decoder *d) {
   pile p;
   if (!start_pile(d, &p, 2)) return 0;
   while (json_next(&d->parser) == JSON_KEY) {
     if (p.waiting >= p.most) flush_members(d, &p);
-    push_string(d);
-    if (!push_value(d, json_next(&d->parser))) return 0;
+    if (!push_member(d)) return 0;
     p.waiting += 2;
   }
   if (d->parser.error) return 0;
@@ -235,11 +260,13 @@ static void push_error (decoder *d) {
 }
 
 
-static int decode_text (lua_State *L, const char *s, size_t n, int limit) {
+static int decode_text (lua_State *L, const char *s, size_t n, int limit,
+                        int vectors) {
   decoder d;
   int top = lua_gettop(L);
   luaL_checkstack(L, 8, "decoding JSON");
   d.L = L;
+  d.vectors = vectors;
   lua_getfield(L, LUA_REGISTRYINDEX, CODEC);
   d.codec = top + 1;
   lua_rawgeti(L, d.codec, ARRAY_MT);
@@ -259,7 +286,7 @@ static int decode_text (lua_State *L, const char *s, size_t n, int limit) {
 
 
 int ljson_decode (lua_State *L, const char *s, size_t n) {
-  return decode_text(L, s, n, JSON_DEPTH);
+  return decode_text(L, s, n, JSON_DEPTH, 0);
 }
 
 
@@ -270,14 +297,22 @@ static int check_depth (lua_State *L, int arg, lua_Integer depth) {
 }
 
 
-/* decode(text [, depth]) -> value | nil, message */
+/* decode(text [, depth | { depth =, vectors = }]) -> value | nil, message */
 static int decode (lua_State *L) {
   size_t n;
   const char *s;
-  int depth = check_depth(L, 2, luaL_optinteger(L, 2, JSON_DEPTH));
+  int depth, vectors = 0;
   luaL_checktype(L, 1, LUA_TSTRING);
   s = lua_tolstring(L, 1, &n);
-  return decode_text(L, s, n, depth) ? 1 : 2;
+  lua_settop(L, 2);
+  if (lua_istable(L, 2)) {
+    lua_getfield(L, 2, "vectors");
+    vectors = lua_toboolean(L, -1);
+    lua_getfield(L, 2, "depth");
+    lua_replace(L, 2);
+  }
+  depth = check_depth(L, 2, luaL_optinteger(L, 2, JSON_DEPTH));
+  return decode_text(L, s, n, depth, vectors) ? 1 : 2;
 }
 
 
@@ -466,6 +501,24 @@ static void encode_pointer (encoder *e, const level *up) {
   if (!pointer) add(e, "null", 4);
   else if (pointer == e->empty_array) add(e, "[]", 2);
   else refuse_type(e, up, -1);
+}
+
+
+/* A vector is a list of numbers; no other userdata has JSON. */
+static void encode_userdata (encoder *e, const level *up) {
+  level at = { up, NULL, NULL, 0, 0 };
+  size_t count;
+  const float *items = lvector_test(e->L, -1, &count);
+  if (!items) refuse_type(e, up, -1);
+  add_byte(e, '[');
+  for (size_t i = 0; i < count; i++) {
+    at.index = (lua_Number)(i + 1);
+    if (isnan(items[i])) refuse(e, &at, "NaN");
+    if (isinf(items[i])) refuse(e, &at, "an infinity");
+    if (i > 0) add_byte(e, ',');
+    e->size += json_write_float(items[i], reserve(e, JSON_NUMBER_SIZE));
+  }
+  add_byte(e, ']');
 }
 
 
@@ -663,6 +716,7 @@ static void encode_value (encoder *e, const level *up) {
     case LUA_TSTRING: encode_string(e); break;
     case LUA_TTABLE: encode_table(e, up); break;
     case LUA_TLIGHTUSERDATA: encode_pointer(e, up); break;
+    case LUA_TUSERDATA: encode_userdata(e, up); break;
     case COMPAT_TCDATA: encode_cdata(e, up); break;
     default: refuse_type(e, up, -1);
   }

@@ -173,10 +173,37 @@ static int t_received (lua_State *L) {
 }
 
 
+static void close_all (struct ltransfer *l) {
+  transfer_close(&l->transfer);
+  if (!l->transfer.pinned) recipe_free(&l->recipe);
+}
+
+
 static int t_close (lua_State *L) {
-  transfer_close(check(L));
-  recipe_free(&((struct ltransfer *)check(L))->recipe);
+  close_all((struct ltransfer *)check(L));
   return 0;
+}
+
+
+static int t_gc (lua_State *L) {
+  struct ltransfer *l = (struct ltransfer *)check(L);
+  l->transfer.pinned = 0;   /* an error may have left it so */
+  close_all(l);
+  return 0;
+}
+
+
+/* What makes Lua values of received bytes goes between these two. */
+static void pin (lua_State *L, struct ltransfer *l) {
+  if (l->transfer.pinned) luaL_error(L, "this stream is being read already");
+  transfer_pin(&l->transfer);
+}
+
+
+static int unpin (struct ltransfer *l, int nresults) {
+  transfer_unpin(&l->transfer);
+  if (l->transfer.engine == NULL) recipe_free(&l->recipe);
+  return nresults;
 }
 
 
@@ -287,12 +314,13 @@ static int pull (lua_State *L) {
   struct ltransfer *l = lua_touserdata(L, lua_upvalueindex(1));
   struct transfer *t = &l->transfer;
   struct sse_event ev;
-  if (!transfer_next(t, &ev)) return 0;
+  pin(L, l);
+  if (!transfer_next(t, &ev)) return unpin(l, 0);
   if (take_text(L, t, &ev))
-    return t->whole_chunks ? 1 + push_value(L, &l->recipe, &ev) : 1;
-  if (!is_done(&ev)) return push_event(L, &ev);
+    return unpin(l, t->whole_chunks ? 1 + push_value(L, &l->recipe, &ev) : 1);
+  if (!is_done(&ev)) return unpin(l, push_event(L, &ev));
   lua_pushboolean(L, 1);
-  return 1;
+  return unpin(l, 1);
 }
 
 
@@ -312,12 +340,13 @@ static int t_puller (lua_State *L) {
 
 /* As pull, for what is left at the end of a stream without a blank line. */
 static int t_rest (lua_State *L) {
-  struct transfer *t = check(L);
+  struct ltransfer *l = (struct ltransfer *)check(L);
   struct sse_event ev;
-  if (sse_finish(&t->in, &ev) != SSE_EVENT) return 0;
-  if (!is_done(&ev)) return push_event(L, &ev);
+  pin(L, l);
+  if (sse_finish(&l->transfer.in, &ev) != SSE_EVENT) return unpin(l, 0);
+  if (!is_done(&ev)) return unpin(l, push_event(L, &ev));
   lua_pushboolean(L, 1);
-  return 1;
+  return unpin(l, 1);
 }
 
 
@@ -393,5 +422,5 @@ static const luaL_Reg methods[] = {
 
 
 void ltransfer_define (lua_State *L) {
-  lnet_type(L, TRANSFER_TYPE, methods, t_close);
+  lnet_type(L, TRANSFER_TYPE, methods, t_gc);
 }

@@ -189,7 +189,8 @@ static int store (struct transfer *t, const char *bytes, size_t n) {
 static size_t on_body (char *bytes, size_t size, size_t n, void *arg) {
   struct transfer *t = arg;
   n *= size;
-  if (t->mode != BODY_WHOLE && unread(t) >= HIGH_WATER && has_news(t)) {
+  if (t->pinned ||
+      (t->mode != BODY_WHOLE && unread(t) >= HIGH_WATER && has_news(t))) {
     t->paused = 1;
     return CURL_WRITEFUNC_PAUSE;
   }
@@ -248,6 +249,18 @@ static const char *broken_kind (const struct transfer *t) {
 }
 
 
+/* A handshake that the network ended says nothing about trust; libcurl has
+** one code for both. */
+static int was_cut_off (const char *message) {
+  static const char *const signs[] = { "SSL_connect:", "Recv failure",
+                                       "Send failure", "unexpected eof" };
+  size_t i;
+  for (i = 0; i < sizeof signs / sizeof signs[0]; i++)
+    if (strstr(message, signs[i]) != NULL) return 1;
+  return 0;
+}
+
+
 static void explain (struct transfer *t, CURLcode code) {
   size_t i;
   if (code == CURLE_OUT_OF_MEMORY && !t->head_done && t->head.tail > 0)
@@ -258,6 +271,8 @@ static void explain (struct transfer *t, CURLcode code) {
     t->phase = "connect";
     fail(t, "timeout", NULL);
   }
+  if (code == CURLE_SSL_CONNECT_ERROR && was_cut_off(t->message))
+    fail(t, "connection", NULL);
   for (i = 0; i < sizeof failures / sizeof failures[0]; i++)
     if (failures[i].code == code) fail(t, failures[i].kind, NULL);
   fail(t, broken_kind(t), NULL);
@@ -430,11 +445,23 @@ void transfer_close (struct transfer *t) {
   if (t->engine) leave(t, t->engine);
   curl_slist_free_all(t->headers);
   t->headers = NULL;
+  t->done = 1;
+  if (t->pinned) return;
   buf_free(&t->head);
   buf_free(&t->run);
   sse_free(&t->in);
   shape_free(&t->shape);
-  t->done = 1;
+}
+
+
+void transfer_pin (struct transfer *t) {
+  t->pinned = 1;
+}
+
+
+void transfer_unpin (struct transfer *t) {
+  t->pinned = 0;
+  if (t->engine == NULL) transfer_close(t);
 }
 
 

@@ -61,6 +61,7 @@ struct transfer {
   unsigned whole_chunks : 1;   /* the reader wants every event decoded */
   unsigned news : 1;           /* events were taken since the last wait */
   unsigned done : 1;
+  unsigned pinned : 1;         /* what was received is being looked at */
   char message[CURL_ERROR_SIZE];
 };
 
@@ -71,6 +72,12 @@ int transfer_start (struct transfer *t, struct engine *e,
 
 /* Harmless twice, and at any moment outside of libcurl's callbacks. */
 void transfer_close (struct transfer *t);
+
+/* While Lua values are made of what was received, a finalizer may run: it may
+** close the transfer, or drive the loop. Between these two the bytes stay where
+** they are. */
+void transfer_pin (struct transfer *t);
+void transfer_unpin (struct transfer *t);
 
 void transfer_read_as (struct transfer *t, enum body_mode mode);
 

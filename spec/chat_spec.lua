@@ -273,10 +273,10 @@ describe("the chunks of a chat", function()
   it("append logprobs", function()
     local function probs(token)
       return '{"choices":[{"index":0,"delta":{"content":"' .. token .. '"},"logprobs":{"content":[{"token":"'
-        .. token .. '"}],"refusal":null}}]}'
+        .. token .. '"}],"refusal":null,"meta":{"k":1}}}]}'
     end
     local whole = gathered({ probs("a"), probs("b"), STOP })
-    assert.equal('{"content":[{"token":"a"},{"token":"b"}],"refusal":null}', encode(whole.choices[1].logprobs))
+    assert.equal('{"content":[{"token":"a"},{"token":"b"}],"meta":{"k":1},"refusal":null}', encode(whole.choices[1].logprobs))
   end)
 
   it("append annotations, join sound, and keep a refusal", function()

@@ -420,18 +420,20 @@ describe("coroutines", function()
       end)
     end)
 
-    it("of too many C calls leave the scheduler whole", function()
-      local client = client_of(calls.replying())
-      marea.run(function()
-        local function deeper(n)
-          client:ask "hola"
-          return (("x"):gsub("x", function() return deeper(n + 1) end))
-        end
-        local t = marea.spawn(function() deeper(1) end)
-        assert.matches("overflow", failure(t.await, t))
-        assert.equal("hola", client:ask("hola").output_text)
+    if not rawget(_G, "jit") then   -- there, that many of its own crash
+      it("of too many C calls leave the scheduler whole", function()
+        local client = client_of(calls.replying())
+        marea.run(function()
+          local function deeper(n)
+            client:ask "hola"
+            return (("x"):gsub("x", function() return deeper(n + 1) end))
+          end
+          local t = marea.spawn(function() deeper(1) end)
+          assert.matches("overflow", failure(t.await, t))
+          assert.equal("hola", client:ask("hola").output_text)
+        end)
       end)
-    end)
+    end
   end)
 
   it("ask inside the loop over a stream, three deep", function()
@@ -471,26 +473,54 @@ describe("coroutines", function()
     end)
   end)
 
-  it("survive a finalizer that closes the stream that is being read", function()
-    local text = ("x"):rep(200)
-    local pieces = {}
-    for i = 1, 60 do pieces[i] = text .. i end
-    local client = client_of(streaming(pieces))
-    marea.run(function()
-      for _ = 1, 5 do
-        local stream = open(client)
-        local got = 0
-        pcall(function()
-          for _ in stream:chunks() do
-            got = got + 1
-            if got == 5 then do on_collect(function() stream:close() end) end end
-            collectgarbage("step", 50)
+  -- Chunks so large that the collector runs while they are decoded.
+  local function large()
+    local list = {}
+    for i = 1, 1500 do list[i] = '{"a":' .. i .. ',"b":[1,"x' .. i .. '"]}' end
+    local chunk = server.chunk_json({ choices = '[{"index":0,"delta":{"content":"x"},"finish_reason":null,'
+      .. '"logprobs":[' .. table.concat(list, ",") .. "]}]" })
+    local last = server.chunk_json({ finish = "stop" })
+    return server.shared():script({ { { sse = { chunk, chunk, chunk, chunk, chunk, last } } } },
+      { repeat_last = true })
+  end
+
+  -- Reads streams while finalizers run; returns how many did.
+  local function read_with_finalizers(client, finalize)
+    local pause, stepmul = collectgarbage("setpause", 1), collectgarbage("setstepmul", 10000)
+    local ran = 0
+    for i = 1, 15 do
+      local stream, n = open(client), 0
+      pcall(function()
+        for _ in stream:chunks() do
+          n = n + 1
+          if n == 1 + i % 3 then
+            on_collect(function()
+              ran = ran + 1
+              finalize(stream)
+            end)
           end
-        end)
-        stream:close()
-        assert.is_true(got >= 5)
-      end
-    end)
+        end
+      end)
+      stream:close()
+    end
+    collectgarbage("setpause", pause)
+    collectgarbage("setstepmul", stepmul)
+    return ran
+  end
+
+  it("survive a finalizer that closes the stream that is being decoded", function()
+    local ran = read_with_finalizers(client_of(large()), function(stream) stream:close() end)
+    assert.is_true(ran > 0)
+  end)
+
+  it("survive a finalizer that drives the loop while a stream is being decoded", function()
+    local ran = read_with_finalizers(client_of(large()), function() marea.sleep(0.002) end)
+    assert.is_true(ran > 0)
+  end)
+
+  it("survive a finalizer that reads on in the stream that is being decoded", function()
+    local ran = read_with_finalizers(client_of(large()), function(stream) pcall(stream.next, stream) end)
+    assert.is_true(ran > 0)
   end)
 
   it("go on with a debug hook in each", function()

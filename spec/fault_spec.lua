@@ -8,6 +8,8 @@ local loop = require("marea.loop")
 local marea = require("marea")
 local server = require("spec.support.server")
 
+local unpack = table.unpack or unpack
+
 local chunk, text, DONE, HEAD = faults.chunk, faults.text, faults.DONE, faults.SSE_HEAD
 
 local LAST = "0\r\n\r\n"
@@ -171,7 +173,11 @@ describe("a fault of the transport", function()
     for _, case in ipairs(cases) do
       it("is " .. (case[2] or "an error") .. ": " .. case[1], function()
         guard.pooled = case.kept or 0      -- libcurl keeps what it takes for whole
-        local err, result = ask(case[3])
+        -- a port of its own: on a kept connection libcurl would mend some of these
+        local f = s:port_script({ { { wait_request = true }, unpack(case[3]) } }, { repeat_last = false })
+        local result, err = faults.ask(faults.client(f))
+        assert.equal(1, #f.requests())
+        f.forget()
         assert.is_nil(result)
         assert.is_true(marea.is_error(err))
         if case[2] then assert.equal(case[2], err.kind) end

@@ -292,8 +292,12 @@ describe("a retry", function()
 
   describe("is told to hooks:", function()
     it("each request, each response, each wait", function()
-      local refused = { ["retry-after-ms"] = "5", connection = "close" }
-      local f = s:script({ refusal(500, refused), { { rst = true } }, faults.good() })
+      -- fresh connections: the death of a kept one is mended by libcurl
+      local f = s:port_script({
+        { { wait_request = true }, refusal(500, { ["retry-after-ms"] = "5", connection = "close" }) },
+        { { wait_request = true }, { rst = true } },
+        { { wait_request = true }, faults.good() },
+      }, { repeat_last = false })
       local log = {}
       assert(faults.ask(faults.client(f, { max_retries = 2, on = {
         request = function(e) log[#log + 1] = "request " .. e.attempt .. " " .. e.method end,
@@ -302,6 +306,7 @@ describe("a retry", function()
       } })))
       assert.same({ "request 1 POST", "response 500", "retry 1 server", "request 2 POST", "retry 2 connection",
         "request 3 POST", "response 200" }, log)
+      f.forget()
     end)
 
     it("with the wait it is going to make", function()

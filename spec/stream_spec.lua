@@ -27,7 +27,7 @@ local function script(...)
 end
 
 local function client_of(f, options)
-  local all = { base_url = f.base_url, model = "m", max_retries = 0 }
+  local all = { base_url = f.base_url, model = "m", max_retries = 0, timeout = 10 }
   for name, value in pairs(options or {}) do all[name] = value end
   return marea.client(all)
 end
@@ -79,10 +79,7 @@ describe("the readers of a stream", function()
     local stream, seen = assert(stream_of(sse({ odd, HELLO[4] }))), {}
     for c in stream:chunks() do seen[#seen + 1] = c end
     assert.equal(2, #seen)
-    assert.equal(odd, (marea.json.encode(seen[1]):gsub("^.*$", function(text)
-      assert.same(marea.json.decode(odd), marea.json.decode(text))
-      return odd
-    end)))
+    assert.same(marea.json.decode(odd), seen[1])
     assert.equal("[]", marea.json.encode(seen[1].choices[1].zzz))
     assert.equal("stop", seen[2].choices[1].finish_reason)
   end)
@@ -115,10 +112,7 @@ describe("the readers of a stream", function()
     assert.equal("Hel", stream:next().text)
     assert.equal("lo", stream:next().text)
     assert.equal("finish", stream:next().type)
-    for _ = 1, 2 do
-      assert.equal(0, select("#", (function(...) if ... == nil then return end return ... end)(stream:next())))
-      assert.same({}, { stream:next() })
-    end
+    for _ = 1, 2 do assert.same({}, { stream:next() }) end
   end)
 
   it("may begin with next and go on with a for", function()
@@ -251,7 +245,6 @@ describe("the end of a stream", function()
     local stream = assert(open(f))
     assert.equal("Hello", stream:result().output_text)
     assert.is_true(now() - started < 1)
-    assert.truthy(f.wait_event("fin_seen", 2) or f.wait_event("closed", 2) or true)
   end)
 
   for name, done in pairs({ ["with spaces after it"] = "data: [DONE]  \n\n", ["without a space"] = "data:[DONE]\n\n",
@@ -324,13 +317,16 @@ describe("the end of a stream", function()
         sse({ HELLO[1] }), ("data: x\n"):rep(2000) }) do
       local result, err = assert(stream_of(bytes)):result()
       assert.is_nil(result, bytes:sub(1, 20))
-      assert.equal(bytes:find("x\n") and "truncated" or "truncated", err.kind)
+      assert.equal("truncated", err.kind)
     end
   end)
 
-  it("is no success because of a ping that came before", function()
-    local _, err = assert(stream_of('data: {"type":"ping"}\n\n' .. sse({ HELLO[2] }, false))):result()
-    assert.equal("truncated", err.kind)
+  it("is no success because of a ping, or a chunk of another kind, that came before", function()
+    for _, first in ipairs({ '{"type":"ping"}', '{"usage":{"t":1}}', '{"object":"hello"}' }) do
+      local _, err = assert(stream_of(sse({ first, HELLO[2] }, false))):result()
+      assert.equal("truncated", err.kind)
+      assert.equal("Hel", err.partial.output_text)
+    end
   end)
 
   it("comes after a last chunk that has no blank line", function()
@@ -440,10 +436,9 @@ describe("an error inside a 200 stream", function()
   it("closes the connection", function()
     local f = script(answer(sse({ forms["an object"] }, false), nil,
       { { wait_close = 5 }, { record = "gone" } }))
-    local before = server.shared():stats().open_connections
     drain(assert(open(f)))
     assert.truthy(f.wait_event("mark", 2))
-    assert.is_true(server.shared():stats().open_connections <= before + 1)
+    assert.is_nil(f.wait_event("wait_close_timeout", 0))
   end)
 end)
 
@@ -813,7 +808,7 @@ describe("the clocks of a stream", function()
   it("of idle are set back by a comment, those of event are not", function()
     local function of(clocks)
       local more = {}
-      for i = 1, 8 do more[i] = { chunk = ": ping\n\n", } end
+      for i = 1, 8 do more[i] = { chunk = ": ping\n\n" } end
       local actions = answer(sse({ HELLO[2] }, false), nil, {})
       for i = 1, 8 do
         actions[#actions + 1] = { sleep = 0.06 }

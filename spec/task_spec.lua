@@ -467,6 +467,24 @@ describe("tasks", function()
       end)
     end)
 
+    it("with any reason reaches a reader of a stream, and closes it", function()
+      local f = stalling()
+      marea.run(function()
+        for _, reason in ipairs({ "enough", 5, true }) do
+          local stream
+          local t = marea.spawn(function()
+            stream = assert(client_of(f).chat.completions:create{ messages = MESSAGES, stream = true })
+            stream:result()
+          end)
+          marea.sleep(0.05)
+          t:cancel(reason)
+          assert.equal(reason, failure(t.await, t))
+          assert.equal("cancelled", t.status)
+          assert.equal("marea.stream (ended)", tostring(stream))
+        end
+      end)
+    end)
+
     it("from inside the task itself raises where it next waits", function()
       marea.run(function()
         local after = false

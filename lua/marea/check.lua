@@ -6,6 +6,8 @@ local check = {}
 
 local function describe(value)
   if type(value) == "number" or type(value) == "boolean" then return tostring(value) end
+  if value == "" then return "an empty string" end
+  if type(value) == "table" and next(value) == nil then return "an empty table" end
   return type(value)
 end
 

@@ -5,6 +5,7 @@
 local core = require "marea.core"
 local json = require "marea.json"
 local check = require "marea.check"
+local embeddings = require("marea.compat").lazy "marea.embeddings"
 local endpoints = require "marea.endpoints"
 local Error = require("marea.compat").lazy "marea.error"
 local request = require "marea.request"
@@ -44,7 +45,7 @@ end
 ---@param options table
 ---@return marea.Client
 function client.new(options)
-  return make(settings.new(2, options == nil and {} or options))
+  return make(settings.new(1, options == nil and {} or options))
 end
 
 local function settings_of(self, who)
@@ -57,7 +58,7 @@ end
 ---@param options table
 ---@return marea.Client
 function methods:with(options)
-  return make(settings.extend(2, settings_of(self, "client:with"), options))
+  return make(settings.extend(1, settings_of(self, "client:with"), options))
 end
 
 ---- answers ------------------------------------------------------------------
@@ -89,8 +90,8 @@ local function judge_value(call, answer, value, endpoint)
   end
 end
 
-local function decode_answer(call, answer, endpoint)
-  local value, message = json.decode(answer.body)
+local function decode_answer(call, answer, endpoint, params)
+  local value, message = json.decode(answer.body, endpoint.decoding and endpoint.decoding(params))
   if value == nil then
     return nil, fault(call, answer, "decode",
       "the answer is not JSON: " .. request.without_excerpt(message))
@@ -101,16 +102,20 @@ local function decode_answer(call, answer, endpoint)
   end
   local err = judge_value(call, answer, value, endpoint)
   if err then return nil, err end
-  return result.new(value, answer)
+  value = result.new(value, answer)
+  local kind, wrong
+  if endpoint.judge then kind, wrong = endpoint.judge(value, params) end
+  if kind then return nil, fault(call, answer, kind, wrong) end
+  return value
 end
 
 -- The result of an answer that was read whole.
-local function read_result(call, answer, endpoint)
+local function read_result(call, answer, endpoint, params)
   if answer.body:find("^%s*$") and (endpoint.any or answer.status == 204) then
     return result.new({}, answer)
   end
   if answer.body:find("^%s*$") then return nil, fault(call, answer, "protocol", "the answer is empty") end
-  if is_json(answer) then return decode_answer(call, answer, endpoint) end
+  if is_json(answer) then return decode_answer(call, answer, endpoint, params) end
   if endpoint.any then
     return result.new({ data = answer.body, content_type = answer:media_type() }, answer)
   end
@@ -121,9 +126,10 @@ end
 
 local function make_call(s, endpoint, body, streamed, options)
   local timeout = settings.timeout(s, options)
+  local own = options.headers and settings.copy(options.headers)   -- every try sends the same
   local call = {
     method = endpoint.method, body = body, whole = not streamed,
-    url = settings.url(s, endpoint.path, options.query or endpoint.query, 5),
+    url = settings.url(s, endpoint.path, options.query or endpoint.query, 3),
     clocks = timeout ~= s.timeout and timeout or nil,
     deadline = timeout.total and core.now() + timeout.total,
     max_retries = options.max_retries or s.max_retries,
@@ -132,13 +138,13 @@ local function make_call(s, endpoint, body, streamed, options)
   }
   local key
   function call.blank(text)
-    return settings.blanker(s, key, options.headers)(text)
+    return settings.blanker(s, key, own)(text)
   end
   function call.make_headers()
     local err
     key, err = settings.key(s, options.api_key)
     if err then return nil, err end
-    return settings.header_lines(s, key, options.headers, body ~= nil, streamed)
+    return settings.header_lines(s, key, own, body ~= nil, streamed)
   end
   return call
 end
@@ -147,7 +153,7 @@ end
 local function encode(level, who, params)
   if params == nil or type(params) == "string" then return params end
   local ok, text = pcall(json.encode, params)
-  if not ok then error(who .. ": " .. tostring(text):gsub("^.-:%d+: ", ""), level + 2) end
+  if not ok then error(who .. ": " .. tostring(text):gsub("^.-:%d+: ", ""), level + 1) end
   return text
 end
 
@@ -169,7 +175,17 @@ local function send(s, endpoint, params, options, level, who)
     return stream.open(call, answer, choices_asked(params))
   end
   request.let_go(answer)
-  return read_result(call, answer, endpoint)
+  return read_result(call, answer, endpoint, params)
+end
+
+-- One call as several requests. What is wrong with it is said before any goes,
+-- at the caller's line.
+local function send_parts(s, endpoint, parts, whole, options, level, who)
+  encode(level + 1, who, whole)
+  settings.url(s, endpoint.path, options.query, 2)
+  return embeddings.gather(parts, function(part)
+    return send(s, endpoint, part, options, level, who)
+  end)
 end
 
 -- The parameters as they go out: the caller's, and what he left to us.
@@ -182,10 +198,11 @@ local function complete(s, endpoint, params)
   return out
 end
 
---- What the endpoints call. `level` is that of their caller, as for `error`.
+--- What the endpoints call. `level` is that of their caller, counted from him
+--- who calls this: they must do so by a tail call.
 function client.call(s, endpoint, params, options, level)
   local who = endpoint.who
-  options = settings.check_call(level + 1, who, options)
+  options = settings.check_call(level, who, options)
   if endpoint.method == "GET" then
     local query = {}
     for key, value in pairs(params or {}) do query[key] = value end
@@ -194,15 +211,18 @@ function client.call(s, endpoint, params, options, level)
     local with_query = {}
     for key, value in pairs(options) do with_query[key] = value end
     with_query.query = next(query) and query or nil
-    return send(s, get, nil, with_query, level + 1, who)
+    return send(s, get, nil, with_query, level, who)
   end
   params = complete(s, endpoint, params)
   if endpoint.kind and params.model == nil and not s.preset.model_optional then
     error(who .. ": no model given, and the client has none for " .. endpoint.kind, level + 1)
   end
   local sent = { method = endpoint.method, path = endpoint.path, choices = endpoint.choices,
-    streamed = endpoint.streams and params.stream == true }
-  return send(s, sent, params, options, level + 1, who)
+    streamed = endpoint.streams and params.stream == true,
+    decoding = endpoint.decoding, judge = endpoint.judge }
+  local parts = endpoint.split and endpoint.split(params, s.preset.max_inputs)
+  if parts then return send_parts(s, sent, parts, params, options, level, who) end
+  return send(s, sent, params, options, level, who)
 end
 
 local request_fields = { method = "a non-empty string", path = "a non-empty string",
@@ -233,7 +253,7 @@ function methods:ask(text, params, options)
   if params ~= nil then check.value(1, "client:ask, parameters", "a table", params) end
   local all = { messages = json.array { { role = "user", content = text } } }
   for key, value in pairs(params or {}) do all[key] = value end
-  return client.call(settings_of(self, "client:ask"), endpoints.chat, all, options, 2)
+  return client.call(settings_of(self, "client:ask"), endpoints.chat, all, options, 1)
 end
 
 endpoints.on_call(client.call)

@@ -81,7 +81,7 @@ end
 ---@return table
 function compat.lazy(name)
   return setmetatable({}, { __index = function(self, key)
-    for field, value in pairs(require(name)) do self[field] = value end
+    for field, value in next, (require(name)) do self[field] = value end
     setmetatable(self, nil)
     return self[key]
   end })

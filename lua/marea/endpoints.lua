@@ -4,6 +4,7 @@
 
 local json = require "marea.json"
 local check = require "marea.check"
+local embeddings = require("marea.compat").lazy "marea.embeddings"
 local url = require "marea.url"
 
 local endpoints = {}
@@ -20,8 +21,7 @@ end
 local function need_list(level, who, params, name)
   local value = params[name]
   if type(value) ~= "table" or value[1] == nil then
-    check.fail(level + 1, who .. ", " .. name, "a non-empty list",
-      type(value) == "table" and "an empty table" or value)
+    check.fail(level + 1, who .. ", " .. name, "a non-empty list", value)
   end
 end
 
@@ -56,6 +56,14 @@ endpoints.responses = {
   kind = "chat", streams = true, check = need("input", "a string or a table"),
 }
 
+endpoints.embeddings = {
+  who = "client.embeddings:create", method = "POST", path = "embeddings", kind = "embeddings",
+  check = function(level, who, params) return embeddings.check(level, who, params) end,
+  split = function(params, most) return embeddings.split(params, most) end,
+  decoding = function(params) return embeddings.decoding(params) end,
+  judge = function(result, params) return embeddings.judge(result, params) end,
+}
+
 ---- methods ------------------------------------------------------------------
 
 -- Resource -> settings of its client, not the client itself: that holds the
@@ -77,7 +85,7 @@ local function post(endpoint)
       check.value(1, who .. ", stream", "a boolean", params.stream)
     end
     endpoint.check(1, who, params)
-    return call(settings, endpoint, params, options, 2)
+    return call(settings, endpoint, params, options, 1)
   end
 end
 
@@ -85,20 +93,21 @@ local function list_models(self, params, options)
   local who = "client.models:list"
   local settings = owner(self, who)
   if params ~= nil then check.value(1, who, "a table", params) end
-  return call(settings, { who = who, method = "GET", path = "models" }, params, options, 2)
+  return call(settings, { who = who, method = "GET", path = "models" }, params, options, 1)
 end
 
 local function retrieve_model(self, id, options)
   local who = "client.models:retrieve"
   local settings = owner(self, who)
   local path = "models/" .. url.segment(id, "client.models:retrieve, id", 2)
-  return call(settings, { who = who, method = "GET", path = path }, nil, options, 2)
+  return call(settings, { who = who, method = "GET", path = path }, nil, options, 1)
 end
 
 local tree = {
   chat = { completions = { create = post(endpoints.chat) } },
   completions = { create = post(endpoints.completions) },
   responses = { create = post(endpoints.responses) },
+  embeddings = { create = post(endpoints.embeddings) },
   models = { list = list_models, retrieve = retrieve_model },
 }
 

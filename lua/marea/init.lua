@@ -8,6 +8,8 @@ local fields = {
   is_error = { "marea.error", "is" },
   provider = { "marea.providers", "extend" },
 
+  nearest = { "marea.vector", "nearest" },
+
   null = { "marea.json", "null" },
   array = { "marea.json", "array" },
 
@@ -27,7 +29,7 @@ local fields = {
   next_timeout = { "marea.host", "next_timeout" },
 }
 
-local modules = { json = "marea.json", providers = "marea.providers" }
+local modules = { json = "marea.json", providers = "marea.providers", vector = "marea.vector" }
 
 local function load_field(self, name)
   local module, from = modules[name], fields[name]
@@ -44,6 +46,8 @@ end
 ---@field provider fun(preset: table): marea.preset
 ---@field is_error fun(value: any): boolean
 ---@field json { encode: function, decode: function }
+---@field vector marea.vector
+---@field nearest fun(query: marea.Vector, list: table, k: integer|nil): table
 ---@field null userdata JSON's null, the same value as cjson.null
 ---@field array fun(list: table|nil): table marks a list, also an empty one
 ---@field run fun(f: function, ...): any

@@ -45,8 +45,10 @@ json.array_mt = codec.setup(values)
 json.null = codec.null
 
 ---One JSON document, as a Lua value; or nil and where it is not JSON. Integers stay integers, `null`
----is `json.null`, arrays have `json.array_mt`, and of equal keys the last one wins.
----@type fun(text: string, depth?: integer): any, string?
+---is `json.null`, arrays have `json.array_mt`, and of equal keys the last one wins. With `vectors`, a
+---string under the key "embedding" that is the base64 of float32 numbers becomes a vector at once; any
+---other stays a string.
+---@type fun(text: string, options?: integer|{ depth?: integer, vectors?: boolean }): any, string?
 json.decode = codec.decode
 
 ---The JSON of a Lua value. A table is an array if it is marked or has a `[1]`, else an object. What

@@ -39,7 +39,7 @@ function limiter.new(limits)
     running = 0,
     starts = {},         -- moments of the last starts, a ring
     nstarts = 0,
-    line = sync.line(),
+    line = next(limits) and sync.line() or { n = 0 },
     timer = nil,         -- rings when the minute's count allows the next
   }, metatable)
 end

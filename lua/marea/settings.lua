@@ -4,9 +4,9 @@
 -- so that no dump of that shows a secret.
 
 local check = require "marea.check"
-local headers = require "marea.headers"
+local headers = require("marea.compat").lazy "marea.headers"
 local limiter = require "marea.limiter"
-local providers = require "marea.providers"
+local providers = require("marea.compat").lazy "marea.providers"
 local redact = require("marea.compat").lazy "marea.redact"
 local url = require "marea.url"
 local Error = require("marea.compat").lazy "marea.error"
@@ -93,6 +93,9 @@ local function check_client(level, options)
     check.fields(level + 1, who .. ", limits", options.limits, limit_options)
   end
   if options.ca_file then check_file(level + 1, options.ca_file) end
+  if options.proxy and options.proxy:find("[%c ]") then
+    error(who .. ", proxy: it holds a space or a control character", level + 2)
+  end
 end
 
 ---- the provider -------------------------------------------------------------
@@ -155,14 +158,21 @@ local function is_nearby(host)
   return a == 10 or a == 192 and b == 168 or a == 172 and b ~= nil and b >= 16 and b <= 31
 end
 
+local function has_secret(s, options)
+  if options.api_key ~= nil or s.preset.api_key_env ~= nil then return true end
+  for name, value in pairs(s.headers) do
+    if value and redact.is_secret_header(name) then return true end
+  end
+  return false
+end
+
 local function check_safety(level, s, options)
   local parts = url.parse(s.base_url)
   if options.verify == false and not options.base_url then
     error("marea.client: verify = false is allowed only together with a base_url", level + 2)
   end
-  local has_key = options.api_key ~= nil or s.preset.api_key_env ~= nil
-  if has_key and parts.scheme == "http" and options.verify ~= false
-    and not is_nearby(parts.host) then
+  s.exposed = parts.scheme == "http" and options.verify ~= false and not is_nearby(parts.host)
+  if s.exposed and has_secret(s, options) then
     error("marea.client, base_url: http would show the key to everybody on the way to "
       .. parts.host .. ": use https, or say verify = false", level + 2)
   end
@@ -176,6 +186,8 @@ local function merge(base, more)
   for key, value in pairs(more or {}) do out[key] = value end
   return out
 end
+
+settings.copy = merge
 
 local function clocks_from(base, timeout)
   if type(timeout) == "number" then return merge(base, { total = timeout }) end
@@ -292,6 +304,9 @@ end
 --- The key for one try; nil and an error where one is needed and missing.
 function settings.key(s, source)
   local key, fault = find_key(s, source)
+  if key and s.exposed then
+    key, fault = nil, "base_url: http would show the key to everybody on the way: use https"
+  end
   if key or fault == "" then return key end
   return nil, Error.new { kind = "authentication", message = fault, provider = s.preset.name }
 end
@@ -303,7 +318,7 @@ local function put(list, places, name, value)
     place = #list + 1
     places[name:lower()] = place
   end
-  if value == false then list[place] = ""
+  if value == false then list[place] = name .. ":"   -- nor libcurl's own
   elseif value == "" then list[place] = name .. ";"   -- libcurl's way to send it empty
   else list[place] = name .. ": " .. value end
 end
@@ -322,9 +337,7 @@ local function make_lines(s, key, own, with_body, streamed)
   for name, value in pairs(s.headers) do put(list, places, name, value) end
   for name, value in pairs(own or {}) do put(list, places, name, value) end
   local out = { "Expect:" }      -- libcurl would wait for leave to send
-  for _, line in ipairs(list) do
-    if line ~= "" then out[#out + 1] = line end
-  end
+  for _, line in ipairs(list) do out[#out + 1] = line end
   return out
 end
 
@@ -344,7 +357,7 @@ end
 
 --- The URL of a path.
 function settings.url(s, path, query, level)
-  if query then return url.join(s.base_url, path, query, level + 1) end
+  if query then return (url.join(s.base_url, path, query, level + 1)) end   -- no tail call: levels
   local kept = s.urls[path]
   if not kept then
     kept = url.join(s.base_url, path, nil, level + 1)

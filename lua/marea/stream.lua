@@ -36,7 +36,7 @@ end
 
 function metatable:__tostring()
   local s = states[self]
-  return "marea.stream (" .. (s.err and s.err.kind or s.ended and "ended" or "open") .. ")"
+  return "marea.stream (" .. (Error.is(s.err) and s.err.kind or s.ended and "ended" or "open") .. ")"
 end
 
 ---- ending -------------------------------------------------------------------
@@ -61,7 +61,8 @@ end
 
 local function break_off(s, err)
   if s.ended then return end
-  err.partial = err.partial or snapshot(s)
+  -- a task can be cancelled with any value
+  if Error.is(err) then err.partial = err.partial or snapshot(s) end
   s.ended, s.err = true, err
   let_go(s)
 end

@@ -13,7 +13,7 @@ local BODY = '{"model":"bench","messages":[{"role":"user","content":"Hola"}]}'
 
 workloads.full = {
   chunks = 1000000, peer_chunks = 200000, streams = 1000, ticks = 100, every = 10,
-  open = 10000, requests = 10000, vectors = 256, dims = 1536, batches = 20,
+  open = 10000, requests = 10000, vectors = 256, dims = 4096, batches = 10,
   one = 9, firsts = 2000,
 }
 
