@@ -46,7 +46,6 @@ size_t base64_size (const char *s, size_t n) {
 static bool decode_rest (const unsigned char *s, size_t n, unsigned char *out) {
   unsigned a, b, c;
   if (n == 0) return true;
-  if (n == 1) return false;
   a = sextets[s[0]];
   b = sextets[s[1]];
   c = n == 3 ? sextets[s[2]] : 0;
@@ -60,6 +59,7 @@ bool base64_decode (const char *s, size_t n, unsigned char *out) {
   const unsigned char *at = (const unsigned char *)s;
   unsigned seen = 0;
   n = unpadded(s, n);
+  if (n % 4 == 1) return false;
   for (; n >= 4; n -= 4, at += 4, out += 3) {
     unsigned a = sextets[at[0]], b = sextets[at[1]];
     unsigned c = sextets[at[2]], d = sextets[at[3]];

@@ -77,17 +77,15 @@ static void to_wire (const float *items, size_t count, unsigned char *bytes) {
 
 const char *lvector_decode (lua_State *L, const char *s, size_t n) {
   size_t size = base64_size(s, n);
+  const char *why = NULL;
   float *items;
   if (n == 0) return EMPTY;
-  if (size == 0) return "not base64";
-  if (size % WIDTH) return BROKEN;
-  items = push_new(L, size / WIDTH);
-  if (!base64_decode(s, n, (unsigned char *)items)) {
-    lua_pop(L, 1);
-    return "not base64";
-  }
-  from_wire((const unsigned char *)items, size / WIDTH, items);
-  return NULL;
+  items = push_new(L, (size + WIDTH - 1) / WIDTH);
+  if (!base64_decode(s, n, (unsigned char *)items)) why = "not base64";
+  else if (size % WIDTH) why = BROKEN;
+  if (why) lua_pop(L, 1);
+  else from_wire((const unsigned char *)items, size / WIDTH, items);
+  return why;
 }
 
 

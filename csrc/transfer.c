@@ -381,12 +381,14 @@ static int set_request (CURL *c, struct transfer *t,
   /* For the connections libcurl makes later, in place of a dead one: its
   ** timer may get lost (seen in 7.88), so `connect` is also a clock of ours. */
   bad |= curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
-                          o->connect ? (long)(o->connect / 1000) + 1  : LONG_MAX);
+                          o->connect ? (long)(o->connect / 1000) + 1
+                                     : LONG_MAX);
   return bad;
 }
 
 
-static void take_options (struct transfer *t, const struct transfer_options *o) {
+static void take_options (struct transfer *t,
+                          const struct transfer_options *o) {
   t->headers = o->headers;
   t->body = o->body;
   t->body_len = o->body ? o->body_len : 0;

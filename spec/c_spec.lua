@@ -13,6 +13,7 @@ local RUN = "ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIO
 local FRESH = '[ -e %s ] && [ -z "$(find csrc spec/c spec/c_spec.lua -newer %s)" ]'
 
 local programs = {
+  { name = "base64", about = "base64", sources = { "base64" } },
   { name = "buf", about = "the byte queue", sources = { "buf" } },
   { name = "sse", about = "the decoder of event streams", sources = { "buf", "sse" } },
   { name = "work", about = "the work of the decoder of event streams", sources = {} },

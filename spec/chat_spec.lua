@@ -276,7 +276,8 @@ describe("the chunks of a chat", function()
         .. token .. '"}],"refusal":null,"meta":{"k":1}}}]}'
     end
     local whole = gathered({ probs("a"), probs("b"), STOP })
-    assert.equal('{"content":[{"token":"a"},{"token":"b"}],"meta":{"k":1},"refusal":null}', encode(whole.choices[1].logprobs))
+    assert.equal('{"content":[{"token":"a"},{"token":"b"}],"meta":{"k":1},"refusal":null}',
+      encode(whole.choices[1].logprobs))
   end)
 
   it("append annotations, join sound, and keep a refusal", function()

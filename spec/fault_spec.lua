@@ -129,6 +129,14 @@ describe("a fault of the transport", function()
       end
     end)
 
+    it("isn't an event larger than what is fetched ahead, even the first one", function()
+      guard.pooled = 1
+      local piece = ("x"):rep(700 * 1024)
+      local got, err = read { { send = HEAD .. text(piece) .. text("y") .. text(piece, "stop") .. DONE .. LAST } }
+      assert.is_nil(err)
+      assert.is_true(got == piece .. "y" .. piece)
+    end)
+
     it("comes to the same in segments of one byte", function()
       guard.pooled = 1
       local bytes = HEAD .. text("ma\195\177ana ") .. text("ser\195\161", "stop") .. DONE .. LAST
@@ -164,7 +172,8 @@ describe("a fault of the transport", function()
         { { send = OK .. "content-length: 2\r\ncontent-length: 90\r\n\r\n{}" }, { fin = true } } },
       { "bad chunking", "protocol",
         { { send = OK .. "transfer-encoding: chunked\r\n\r\nxyz\r\n{}" }, { fin = true } } },
-      { "status 999", "protocol", { { send = "HTTP/1.1 999 X\r\ncontent-length: 2\r\n\r\n{}" }, { fin = true } }, kept = 1 },
+      { "status 999", "protocol",
+        { { send = "HTTP/1.1 999 X\r\ncontent-length: 2\r\n\r\n{}" }, { fin = true } }, kept = 1 },
       { "status 000", nil, { { send = "HTTP/1.1 000 X\r\ncontent-length: 2\r\n\r\n{}" }, { fin = true } } },
       { "status -1", nil, { { send = "HTTP/1.1 -1 X\r\ncontent-length: 2\r\n\r\n{}" }, { fin = true } } },
       { "an empty 200", "protocol", { { send = OK .. "content-length: 0\r\n\r\n" }, { fin = true } }, kept = 1 },

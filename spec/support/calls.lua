@@ -57,14 +57,15 @@ end
 -- f with a full collection every few instructions, in every coroutine it makes.
 -- LuaJIT looks at hooks only where it interprets.
 function calls.collecting(f)
-  local jit, create = rawget(_G, "jit"), coroutine.create
+  local jit, coroutines = rawget(_G, "jit"), _G.coroutine
+  local create = coroutines.create
   local collections = 0
   local function hook()
     collections = collections + 1
     collectgarbage()
   end
   if jit then jit.off() end
-  coroutine.create = function(body)
+  coroutines.create = function(body)
     local co = create(body)
     debug.sethook(co, hook, "", 100)
     return co
@@ -72,7 +73,7 @@ function calls.collecting(f)
   debug.sethook(hook, "", 100)
   local ok, err = pcall(f)
   debug.sethook()
-  coroutine.create = create
+  coroutines.create = create
   if jit then jit.on() end
   if not ok then error(err, 0) end
   assert.is_true(collections > 10, "hardly any collection: " .. collections)
