@@ -174,6 +174,17 @@ describe("a response", function()
     assert.equal("stream", last.kind)
   end)
 
+  it("ends when it says it is whole, though the server keeps the socket open", function()
+    local whole = '{"type":"response.completed","response":{"id":"r","object":"response",'
+      .. '"status":"completed","output":[]}}'
+    local f = server.shared():script({ { { status = 200, chunked = true,
+      headers = { ["content-type"] = "text/event-stream" } },
+      { chunk = event_text(CREATED) .. event_text(whole) }, { keep_open = true } } })
+    local client = client_of(f.base_url, { timeout = 5 })
+    local stream = assert(client.responses:create({ input = "x", stream = true }))
+    assert.equal("completed", assert(stream:result()).status)
+  end)
+
   it("takes an `error` event for what it is", function()
     local _, err = drain(stream_of({ CREATED, delta("Hel"),
       '{"type":"error","code":"c1","message":"boom","param":null}' }))

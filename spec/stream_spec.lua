@@ -460,6 +460,17 @@ describe("an answer that is no event stream", function()
     assert.equal(200, result.response.status)
   end)
 
+  it("and plain JSON that is no completion is `protocol`, as it is when not streamed", function()
+    local f = server.shared():script({ { { status = 200, body = '["x"]' } }, { { status = 200, body = '["x"]' } } })
+    local client = marea.client({ base_url = f.base_url, model = "m", max_retries = 0 })
+    local messages = { { role = "user", content = "x" } }
+    for _, streamed in ipairs({ true, false }) do
+      local none, err = client.chat.completions:create({ messages = messages, stream = streamed })
+      assert.is_nil(none)
+      assert.equal("protocol", err.kind)
+    end
+  end)
+
   it("but plain JSON is one chunk for who reads chunks", function()
     local seen = {}
     for c in assert(stream_of(COMPLETION, JSON)):chunks() do seen[#seen + 1] = c end

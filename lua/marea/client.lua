@@ -83,7 +83,7 @@ local function judge_value(call, answer, value, endpoint)
       request_id = answer:request_id() })
   end
   if value.status == "failed" and value.object == "response" then
-    return fault(call, answer, "server", "the response failed")
+    return fault(call, answer, call.whole and "server" or "stream", "the response failed")
   end
   if endpoint.choices and type(value.choices) ~= "table" then
     return fault(call, answer, "protocol", "the answer holds no choices")
@@ -172,7 +172,9 @@ local function send(s, endpoint, params, options, level, who)
   local answer, err = request.send(call)
   if not answer then return nil, err end
   if streamed then
-    return stream.open(call, answer, choices_asked(params))
+    return stream.open(call, answer, choices_asked(params), function()
+      return read_result(call, answer, endpoint, params)
+    end)
   end
   request.let_go(answer)
   return read_result(call, answer, endpoint, params)

@@ -8,7 +8,6 @@
 -- takes the text without decoding the rest (csrc/shape.h); `learn` tells it
 -- where the text is.
 
-local json = require "marea.json"
 local Error = require("marea.compat").lazy "marea.error"
 local chat = require "marea.gather.chat"
 local loop = require "marea.loop"
@@ -82,6 +81,7 @@ end
 -- The end of the body often lies in what has arrived already; read, it lets
 -- the connection be used again.
 local function end_well(s)
+  if s.ended then return end
   collect(s)
   s.gather:finish(s.queue)
   s.ended = true
@@ -119,6 +119,8 @@ local function check_gather(s)
     break_off(s, Error.from_payload(s.gather.failed, error_fields(s, "stream")))
   elseif s.gather:ended_with("error") then
     fail(s, "stream", "the server ended the stream with an error")
+  elseif s.gather.finished then     -- a response says itself when it is whole
+    end_well(s)
   end
 end
 
@@ -419,35 +421,20 @@ local function as_chunk(value)
 end
 
 -- A server that answers a streamed call with plain JSON: a stream of one.
-local function from_json(call, answer, n)
+local function from_json(call, answer, n, read)
   local cancelled = request.read_whole(answer)
-  if cancelled then
+  local err = not cancelled and request.failure(call, answer.transfer, { status = answer.status })
+  local value
+  if not cancelled and not err then value, err = read() end
+  if not value then
     request.let_go(answer)
-    error(cancelled, 0)
-  end
-  local failed = request.failure(call, answer.transfer, { status = answer.status })
-  if not failed and answer.body:find("^%s*$") then
-    return refuse(call, answer, "the answer is empty")
-  end
-  local value, message = json.decode(answer.body)
-  if failed or type(value) ~= "table" then
-    request.let_go(answer)
-    return nil, failed or request.make_error(call, { kind = "decode",
-      message = "the answer is not JSON: " .. request.without_excerpt(message or "no object"),
-      status = answer.status, body = answer.body })
-  end
-  if Error.is_error_payload(value) then
-    request.let_go(answer)
-    return nil, Error.from_payload(value, { status = answer.status, method = call.method,
-      url = call.url, provider = call.provider, redact = call.blank })
+    if cancelled then error(cancelled, 0) end
+    return nil, err
   end
   local self, s = new(call, answer, n)
+  s.result, s.only_chunk = value, value
   take_chunk(s, as_chunk(value))
   if s.err then return nil, s.err end
-  if value.choices ~= nil and type(value.choices) ~= "table" then
-    return refuse(call, answer, "the answer holds no choices")
-  end
-  s.result, s.only_chunk = result.new(value, answer), value
   end_well(s)
   return self
 end
@@ -461,7 +448,8 @@ end
 ---@param call marea.Call
 ---@param answer marea.Answer
 ---@param n integer|nil how many choices were asked for
-function stream.open(call, answer, n)
+---@param read fun(): table|nil, marea.error|nil the result of an answer that is no stream
+function stream.open(call, answer, n, read)
   local kind = answer:media_type()
   local start = answer.transfer:peek(64)
   if kind == "text/event-stream" or kind == "" and looks_like_events(start) then
@@ -469,7 +457,7 @@ function stream.open(call, answer, n)
     return (new(call, answer, n))
   end
   if kind:find("json", 1, true) or kind == "" and start:find("^%s*[{%[]") then
-    return from_json(call, answer, n)
+    return from_json(call, answer, n, read)
   end
   answer.body = answer.transfer:peek(200)
   return refuse(call, answer, ("expected an event stream, got %s: %s"):format(
