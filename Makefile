@@ -25,6 +25,10 @@ ifeq ($(LUA_VERSION),)
 LUA_VERSION := 5.4
 endif
 
+ifeq ($(filter $(LUA_VERSION),5.5 5.4 5.3 5.1),)
+$(error LUA_VERSION is 5.4, 5.3 or 5.1, which stands for LuaJIT; not $(LUA_VERSION))
+endif
+
 LUAS ?= 5.4 5.1 5.3
 BUSTED ?= $(or $(shell command -v busted),/usr/bin/busted)
 
@@ -68,7 +72,7 @@ has = echo $(1) | $(CC) $(2) -x c - -x none -o $(BUILD_DIR)/probe $(3) 2>/dev/nu
 PROBE = mkdir -p $(BUILD_DIR); $(call has,'int main(void) { return 0; }') || { echo cc; exit; }; \
   $(call has,'int v[LUA_VERSION_NUM == $(subst .,0,$(LUA_VERSION)) ? 1 : -1];',$(LUA_CFLAGS) \
     -include lua.h -fsyntax-only) || echo lua; \
-  $(call in_dir,$(CURL_INCDIR),curl/curl.h) $(call has,'int main(void) { return !curl_version(); }',$(CURL_CFLAGS) \
+  $(call in_dir,$(CURL_INCDIR),curl/curl.h) $(call has,'int v[LIBCURL_VERSION_NUM >= 0x075000 ? 1 : -1]; int main(void) { return !curl_version(); }',$(CURL_CFLAGS) \
     -include curl/curl.h,$(CURL_LIBS)) || echo curl; \
   $(call in_dir,$(UV_INCDIR),uv.h) $(call has,'int main(void) { return !uv_version(); }',$(UV_CFLAGS) \
     -include uv.h,$(UV_LIBS)) || echo uv; \

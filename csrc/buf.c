@@ -4,7 +4,7 @@
 
 #include "buf.h"
 
-#define FIRST_SIZE   512
+#define FIRST_SIZE   128
 #define KEEP_SIZE    (64 * 1024)  /* a buffer nearly empty gives back more */
 
 

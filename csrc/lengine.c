@@ -134,7 +134,7 @@ static void set_count (lua_State *L, const char *name, int n) {
 
 /* Lets go of the loop of our own, if any: another driver takes over. */
 static int e_hand_over (lua_State *L) {
-  struct lengine *l = check(L);
+  struct lengine *l = check_process(L);
   if (l->driver) uvdriver_free(l->driver);
   l->driver = NULL;
   engine_retell(l->engine);

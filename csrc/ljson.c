@@ -458,7 +458,7 @@ static void encode_string (encoder *e) {
 
 /* Where all numbers are doubles, one that counts is written as it counts. */
 static int is_whole (double value) {
-  if (COMPAT_INTEGERS || fabs(value) >= 9007199254740992.0) return 0;
+  if (COMPAT_INTEGERS || fabs(value) > 9007199254740992.0) return 0;
   return value == floor(value) && !(value == 0 && signbit(value));
 }
 
@@ -640,22 +640,30 @@ static int compare_members (const void *a, const void *b) {
 }
 
 
-/* Pushes scratch with the members of the table that is on top. */
+/* Pushes a list of the keys of the table on top, which keeps them alive, and
+** scratch with its members. What is allocated here may run a finalizer, and
+** that may change the table: only what was counted is taken. */
 static member *push_members (encoder *e, level *at, size_t *count) {
   lua_State *L = e->L;
   member *list;
-  size_t n = 0;
+  size_t n = 0, room;
   lua_pushnil(L);
   for (; lua_next(L, -2); lua_pop(L, 1)) {
     check_key(e, at);
     n++;
   }
-  *count = n;
-  list = compat_scratch(L, n * sizeof *list + 1);
+  room = n;
+  lua_createtable(L, (int)room, 0);
+  list = compat_scratch(L, room * sizeof *list + 1);
   n = 0;
   lua_pushnil(L);
-  for (; lua_next(L, -3); lua_pop(L, 1), n++)
+  for (; lua_next(L, -4); lua_pop(L, 1)) {
+    if (n == room || lua_type(L, -2) != LUA_TSTRING) continue;
     list[n].key = lua_tolstring(L, -2, &list[n].length);
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -5, (int)++n);
+  }
+  *count = n;
   return list;
 }
 
@@ -670,11 +678,11 @@ static void encode_sorted (encoder *e, level *at) {
     at->length = list[i].length;
     if (i) add_byte(e, ',');
     lua_pushlstring(L, at->key, at->length);
-    lua_rawget(L, -3);
+    lua_rawget(L, -4);
     encode_member(e, at);
     lua_pop(L, 1);
   }
-  lua_pop(L, 1);
+  lua_pop(L, 2);
 }
 
 

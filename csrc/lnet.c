@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include "lcore.h"
+#include "ljson.h"
 #include "lnet.h"
 
 void lnet_type (lua_State *L, const char *name, const luaL_Reg *methods,
@@ -45,6 +46,8 @@ static void set_up_curl (void) {
 LUALIB_API int luaopen_marea_net (lua_State *L) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, set_up_curl);
+  ljson_open(L);      /* what is decoded here needs it; one serves all */
+  lua_pop(L, 1);
   ltransfer_define(L);
   lua_newtable(L);
   lengine_define(L);

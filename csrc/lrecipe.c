@@ -145,8 +145,9 @@ void recipe_learn (struct recipe *r, lua_State *L, int value, int parts,
 }
 
 
-void recipe_make (const struct recipe *r, lua_State *L, int parts, int text) {
+int recipe_make (const struct recipe *r, lua_State *L, int parts, int text) {
   const int *s = r->steps, *end = s + r->n;
+  if (s == NULL || !lua_checkstack(L, 2 * MAX_DEPTH + 4)) return 0;
   while (s < end) switch (*s++) {
     case TABLE:
       lua_createtable(L, s[0], s[1]);
@@ -161,6 +162,7 @@ void recipe_make (const struct recipe *r, lua_State *L, int parts, int text) {
       lua_setmetatable(L, -2);
       break;
   }
+  return 1;
 }
 
 

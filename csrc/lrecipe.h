@@ -20,8 +20,9 @@ struct recipe {
 void recipe_learn (struct recipe *r, lua_State *L, int value, int parts,
                    const char *key);
 
-/* Pushes the value with `text`, a string at that index, in its place. */
-void recipe_make (const struct recipe *r, lua_State *L, int parts, int text);
+/* Pushes the value with `text`, a string at that index, in its place. Returns
+** 0, having pushed nothing, if there is no recipe or no room on the stack. */
+int recipe_make (const struct recipe *r, lua_State *L, int parts, int text);
 
 void recipe_free (struct recipe *r);
 

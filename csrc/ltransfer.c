@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdint.h>
 #include <string.h>
 
 #include "json.h"
@@ -142,6 +143,13 @@ static int t_done (lua_State *L) {
 }
 
 
+/* was it closed, by its owner or with the engine? */
+static int t_closed (lua_State *L) {
+  lua_pushboolean(L, check(L)->engine == NULL);
+  return 1;
+}
+
+
 static int t_status (lua_State *L) {
   long status = transfer_status(check(L));
   if (status == 0) return 0;
@@ -150,18 +158,11 @@ static int t_status (lua_State *L) {
 }
 
 
-static int t_head (lua_State *L) {
-  struct transfer *t = check(L);
-  lua_pushlstring(L, buf_data(&t->head), buf_len(&t->head));
-  return 1;
-}
-
-
 static int t_failure (lua_State *L) {
   struct transfer *t = check(L);
   if (t->kind == NULL) return 0;
   lua_pushstring(L, t->kind);
-  lua_pushstring(L, t->message);
+  lua_pushstring(L, t->why ? t->why : t->message);
   lua_pushstring(L, t->phase);   /* nil if NULL */
   return 3;
 }
@@ -193,10 +194,16 @@ static int t_gc (lua_State *L) {
 }
 
 
-/* What makes Lua values of received bytes goes between these two. */
+/* What makes Lua values of received bytes goes between these two: to allocate
+** may run a finalizer, which may do anything. An error in between leaves the
+** pin behind. The C stack tells: a pin still held is of a frame above this
+** one, and the stack grows downwards; any other was left. */
 static void pin (lua_State *L, struct ltransfer *l) {
-  if (l->transfer.pinned) luaL_error(L, "this stream is being read already");
-  transfer_pin(&l->transfer);
+  char here;
+  uintptr_t frame = (uintptr_t)&here;
+  if (l->transfer.pinned > frame)
+    luaL_error(L, "this stream is being read already");
+  l->transfer.pinned = frame;
 }
 
 
@@ -207,26 +214,38 @@ static int unpin (struct ltransfer *l, int nresults) {
 }
 
 
+static int t_head (lua_State *L) {
+  struct ltransfer *l = (struct ltransfer *)check(L);
+  struct buf *b = &l->transfer.head;
+  pin(L, l);
+  lua_pushlstring(L, buf_len(b) ? buf_data(b) : "", buf_len(b));
+  return unpin(l, 1);
+}
+
+
 /* ---- the body ---------------------------------------------------------- */
 
 /* what is there, taken out; nil if nothing is */
 static int t_bytes (lua_State *L) {
-  struct transfer *t = check(L);
-  struct buf *b = &t->in.in;
+  struct ltransfer *l = (struct ltransfer *)check(L);
+  struct buf *b = &l->transfer.in.in;
   if (buf_len(b) == 0) return 0;
+  pin(L, l);
   lua_pushlstring(L, buf_data(b), buf_len(b));
   buf_drop(b, buf_len(b));
-  return 1;
+  return unpin(l, 1);
 }
 
 
 /* what is there, left there; at most n bytes */
 static int t_peek (lua_State *L) {
-  struct transfer *t = check(L);
+  struct ltransfer *l = (struct ltransfer *)check(L);
+  struct buf *b = &l->transfer.in.in;
   size_t n = (size_t)luaL_checkinteger(L, 2);
-  if (n > buf_len(&t->in.in)) n = buf_len(&t->in.in);
-  lua_pushlstring(L, n ? buf_data(&t->in.in) : "", n);
-  return 1;
+  if (n > buf_len(b)) n = buf_len(b);
+  pin(L, l);
+  lua_pushlstring(L, n ? buf_data(b) : "", n);
+  return unpin(l, 1);
 }
 
 
@@ -294,10 +313,8 @@ static int push_event (lua_State *L, const struct sse_event *ev) {
 /* The value of a chunk that fits the shape; its text is on top. */
 static int push_value (lua_State *L, const struct recipe *r,
                        const struct sse_event *ev) {
-  if (r->steps == NULL)
-    return ljson_decode(L, ev->data, ev->data_len) ? 1 : 2;
-  recipe_make(r, L, lua_upvalueindex(2), lua_gettop(L));
-  return 1;
+  if (recipe_make(r, L, lua_upvalueindex(2), lua_gettop(L))) return 1;
+  return ljson_decode(L, ev->data, ev->data_len) ? 1 : 2;
 }
 
 
@@ -392,17 +409,20 @@ static int t_pull_whole (lua_State *L) {
 
 /* the text taken by shape since the last call; nil if none */
 static int t_collect (lua_State *L) {
-  struct transfer *t = check(L);
-  if (buf_len(&t->run) == 0) return 0;
-  lua_pushlstring(L, buf_data(&t->run), buf_len(&t->run));
-  buf_clear(&t->run);
-  return 1;
+  struct ltransfer *l = (struct ltransfer *)check(L);
+  struct buf *b = &l->transfer.run;
+  if (buf_len(b) == 0) return 0;
+  pin(L, l);
+  lua_pushlstring(L, buf_data(b), buf_len(b));
+  buf_clear(b);
+  return unpin(l, 1);
 }
 
 
 static const luaL_Reg methods[] = {
   { "bytes",    t_bytes },
   { "close",    t_close },
+  { "closed",   t_closed },
   { "collect",  t_collect },
   { "done",     t_done },
   { "failure",  t_failure },

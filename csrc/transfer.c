@@ -23,7 +23,7 @@
 static int fail (struct transfer *t, const char *kind, const char *message) {
   if (t->kind != NULL) return 0;
   t->kind = kind;
-  if (message) snprintf(t->message, sizeof t->message, "%s", message);
+  t->why = message;
   return 0;
 }
 
@@ -453,11 +453,6 @@ void transfer_close (struct transfer *t) {
   buf_free(&t->run);
   sse_free(&t->in);
   shape_free(&t->shape);
-}
-
-
-void transfer_pin (struct transfer *t) {
-  t->pinned = 1;
 }
 
 

@@ -52,7 +52,9 @@ struct transfer {
   usec due;                    /* the end of `total`; NEVER if none */
   usec started, connected, uploaded, first, active, said, waiting_since;
   int64_t received;            /* bytes of body */
+  uintptr_t pinned;            /* not 0: what was received is being looked at */
   const char *kind;            /* of failure, in the words of errors; or NULL */
+  const char *why;             /* in ours; NULL: libcurl's `message` tells */
   const char *phase;           /* of a timeout */
   unsigned lines;              /* in the head */
   unsigned waiting : 1;        /* somebody waits to be woken */
@@ -61,7 +63,6 @@ struct transfer {
   unsigned whole_chunks : 1;   /* the reader wants every event decoded */
   unsigned news : 1;           /* events were taken since the last wait */
   unsigned done : 1;
-  unsigned pinned : 1;         /* what was received is being looked at */
   char message[CURL_ERROR_SIZE];
 };
 
@@ -74,9 +75,8 @@ int transfer_start (struct transfer *t, struct engine *e,
 void transfer_close (struct transfer *t);
 
 /* While Lua values are made of what was received, a finalizer may run: it may
-** close the transfer, or drive the loop. Between these two the bytes stay where
-** they are. */
-void transfer_pin (struct transfer *t);
+** close the transfer, or drive the loop. While `pinned` is set the bytes stay
+** where they are; this ends that. */
 void transfer_unpin (struct transfer *t);
 
 void transfer_read_as (struct transfer *t, enum body_mode mode);

@@ -6,6 +6,10 @@
 
 #include "uvdriver.h"
 
+/* libuv goes on waiting when a signal comes. Its handler may be Lua's, which
+** only leaves a note for the interpreter: so that is given its turn. */
+#define LONGEST_WAIT  500000    /* microseconds */
+
 /* Watches one socket. Handles are kept by number, to be used again when the
 ** system gives the same number to another socket. */
 struct poll {
@@ -117,6 +121,7 @@ int uvdriver_turn (struct uvdriver *d, usec until) {
   apply_wants(d);
   due = engine_due(d->engine);
   if (d->nactive == 0 && due == NEVER && until == NEVER) return 0;
+  if (until > clock_now() + LONGEST_WAIT) until = clock_now() + LONGEST_WAIT;
   wait_until(d, due < until ? due : until);
   engine_expire(d->engine);
   return 1;

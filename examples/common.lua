@@ -26,7 +26,7 @@ function common.options()
   local model = present "MAREA_MODEL"
   if present "MAREA_BASE_URL" then
     return { base_url = present "MAREA_BASE_URL", api_key = present "MAREA_API_KEY",
-      model = model or "bundled-echo" }
+      model = model or (present "MAREA_BASE_URL"):match "^http://127%.0%.0%.1[:/]" and "bundled-echo" or nil }
   end
   if present "MAREA_PROVIDER" then return { provider = present "MAREA_PROVIDER", model = model } end
   for _, name in ipairs(known) do

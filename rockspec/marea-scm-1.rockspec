@@ -7,8 +7,8 @@ source = {
 description = {
   summary = "Large language models for Lua",
   detailed = [[
-    Chat, streams, tools, embeddings, speech and agents over any
-    OpenAI-compatible API. HTTP by libcurl on libuv, with coroutines on top.]],
+    Chat, streams, tool calls and embeddings over any OpenAI-compatible API.
+    HTTP by libcurl on libuv, with coroutines on top.]],
   homepage = "https://github.com/marea-lua/marea",
   license = "MIT",
 }

@@ -29,6 +29,7 @@ local tests = {
   ["a string or a table"] = function(v)
     return type(v) == "string" or type(v) == "table"
   end,
+  ["a number of seconds"] = function(v) return type(v) == "number" and v == v end,
   ["a number of seconds or a table"] = function(v)
     return type(v) == "table" or type(v) == "number" and v > 0
   end,

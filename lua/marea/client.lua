@@ -63,11 +63,6 @@ end
 
 ---- answers ------------------------------------------------------------------
 
-local function fault(call, answer, kind, message)
-  return request.make_error(call, { kind = kind, message = message, status = answer.status,
-    body = answer.body, request_id = answer:request_id() })
-end
-
 local function is_json(answer)
   if answer.body:find("^%s*[{%[]") then return true end
   local kind = answer:media_type()
@@ -78,34 +73,32 @@ end
 local function judge_value(call, answer, value, endpoint)
   local suspicious = value.error ~= nil or value.choices == nil
   if suspicious and Error.is_error_payload(value) then
-    return Error.from_payload(value, { status = answer.status, method = call.method,
-      url = call.url, provider = call.provider, redact = call.blank, body = answer.body,
-      request_id = answer:request_id() })
+    return request.fault_said(call, answer, value)
   end
   if value.status == "failed" and value.object == "response" then
-    return fault(call, answer, call.whole and "server" or "stream", "the response failed")
+    return request.fault(call, answer, call.whole and "server" or "stream", "the response failed")
   end
   if endpoint.choices and type(value.choices) ~= "table" then
-    return fault(call, answer, "protocol", "the answer holds no choices")
+    return request.fault(call, answer, "protocol", "the answer holds no choices")
   end
 end
 
 local function decode_answer(call, answer, endpoint, params)
   local value, message = json.decode(answer.body, endpoint.decoding and endpoint.decoding(params))
   if value == nil then
-    return nil, fault(call, answer, "decode",
+    return nil, request.fault(call, answer, "decode",
       "the answer is not JSON: " .. request.without_excerpt(message))
   end
   if type(value) ~= "table" then
     if endpoint.any then return result.new({ data = value }, answer) end
-    return nil, fault(call, answer, "protocol", "the answer is not a JSON object")
+    return nil, request.fault(call, answer, "protocol", "the answer is not a JSON object")
   end
   local err = judge_value(call, answer, value, endpoint)
   if err then return nil, err end
   value = result.new(value, answer)
   local kind, wrong
   if endpoint.judge then kind, wrong = endpoint.judge(value, params) end
-  if kind then return nil, fault(call, answer, kind, wrong) end
+  if kind then return nil, request.fault(call, answer, kind, wrong) end
   return value
 end
 
@@ -114,15 +107,37 @@ local function read_result(call, answer, endpoint, params)
   if answer.body:find("^%s*$") and (endpoint.any or answer.status == 204) then
     return result.new({}, answer)
   end
-  if answer.body:find("^%s*$") then return nil, fault(call, answer, "protocol", "the answer is empty") end
+  if answer.body:find("^%s*$") then return nil, request.fault(call, answer, "protocol", "the answer is empty") end
   if is_json(answer) then return decode_answer(call, answer, endpoint, params) end
   if endpoint.any then
     return result.new({ data = answer.body, content_type = answer:media_type() }, answer)
   end
-  return nil, fault(call, answer, "protocol", "expected JSON, got " .. answer:media_type())
+  return nil, request.fault(call, answer, "protocol", "expected JSON, got " .. answer:media_type())
 end
 
 ---- calls --------------------------------------------------------------------
+
+-- What request.lua and stream.lua ask of a call.
+local call_methods = {}
+local call_metatable = { __index = call_methods }
+
+--- The function that blanks what is secret in it.
+function call_methods:blanker()
+  return settings.blanker(self.settings, self.key, self.headers, self.earlier_keys)
+end
+
+--- Header lines, made anew for each try; or nil and an error.
+function call_methods:make_headers()
+  local s = self.settings
+  local key, err = settings.key(s, self.api_key)
+  if err then return nil, err end
+  if self.key and self.key ~= key then     -- a server may still speak of it
+    self.earlier_keys = self.earlier_keys or {}
+    self.earlier_keys[self.key] = true
+  end
+  self.key = key
+  return settings.header_lines(s, self.key, self.headers, self.body ~= nil, not self.whole)
+end
 
 local function make_call(s, endpoint, body, streamed, options)
   local timeout = settings.timeout(s, options)
@@ -134,19 +149,10 @@ local function make_call(s, endpoint, body, streamed, options)
     deadline = timeout.total and core.now() + timeout.total,
     max_retries = options.max_retries or s.max_retries,
     limits = s.limits, on = s.on, provider = s.preset.name,
-    transfer = settings.transfer(s, streamed),
+    transfer = settings.transfer(s, streamed), settings = s, key = nil, choices = endpoint.choices,
+    api_key = options.api_key, headers = own,
   }
-  local key
-  function call.blank(text)
-    return settings.blanker(s, key, own)(text)
-  end
-  function call.make_headers()
-    local err
-    key, err = settings.key(s, options.api_key)
-    if err then return nil, err end
-    return settings.header_lines(s, key, own, body ~= nil, streamed)
-  end
-  return call
+  return setmetatable(call, call_metatable)
 end
 
 -- Encodes at the caller's expense: what can't be JSON raises at his line.

@@ -2,6 +2,7 @@
 -- For programs that have a loop of their own: editors, games, servers.
 
 local core = require "marea.core"
+local check = require "marea.check"
 local loop = require "marea.loop"
 local luv = require("marea.compat").lazy "marea.driver.luv"
 local task = require "marea.task"
@@ -43,9 +44,7 @@ end
 ---@param budget number|nil
 function host.step(budget)
   if budget == nil then budget = 0.002 end
-  if type(budget) ~= "number" then
-    error("marea.step expects seconds, got " .. type(budget), 2)
-  end
+  check.value(1, "marea.step", "a number of seconds", budget)
   if attached then error("marea.step: the host's loop drives everything", 2) end
   if loop.current() then error("marea.step can't be called inside a task", 2) end
   local over = core.now() + budget

@@ -145,6 +145,10 @@ local secret_headers = {
   ["set-cookie"] = true, ["set-cookie2"] = true, ["www-authenticate"] = false,
 }
 
+local secret_words = {
+  "key", "token", "secret", "password", "auth", "cookie", "session", "credential", "signature",
+}
+
 ---@param name string
 ---@return boolean whether the header's value is never to be shown
 function redact.is_secret_header(name)
@@ -153,8 +157,10 @@ function redact.is_secret_header(name)
   if known ~= nil then return known end
   -- They count tokens, they don't hold one.
   if name:find("ratelimit", 1, true) then return false end
-  return (name:find("key", 1, true) or name:find("token", 1, true)
-    or name:find("secret", 1, true) or name:find("password", 1, true)) ~= nil
+  for _, word in ipairs(secret_words) do
+    if name:find(word, 1, true) then return true end
+  end
+  return false
 end
 
 local url_headers = { ["location"] = true, ["content-location"] = true, ["referer"] = true }

@@ -21,7 +21,7 @@ local request = {}
 ---@class marea.Call what a client asks of this module
 ---@field method string
 ---@field url string
----@field make_headers fun(): string[]|nil, table|nil lines, made anew for each try; or nil, err
+---@field make_headers fun(self): string[]|nil, table|nil lines, made anew for each try; or nil, err
 ---@field body string|nil
 ---@field whole boolean read the body to its end before returning
 ---@field clocks table|nil seconds by clock, where they differ from the client's
@@ -29,14 +29,56 @@ local request = {}
 ---@field max_retries integer
 ---@field limits marea.Limits
 ---@field on table hooks
----@field blank fun(s: string): string blanks what is secret
+---@field blanker fun(self): (fun(s: string): string) blanks what is secret
 ---@field transfer table metatable of the transfer's options: those that all calls share
 ---@field provider string|nil
 
 local function make_error(call, fields)
   fields.method, fields.url, fields.provider = call.method, call.url, call.provider
-  fields.redact = call.blank
+  fields.redact = call:blanker()
   return Error.new(fields)
+end
+
+-- What any error about an answer tells: where it came from, and each try.
+local function about(call, answer)
+  local attempts = {}
+  for i, attempt in ipairs(call.attempts or attempts) do attempts[i] = attempt end
+  attempts[#attempts + 1] = { status = answer.status }
+  return { status = answer.status, request_id = answer:request_id(), body = answer.body,
+    attempts = attempts, method = call.method, url = call.url, provider = call.provider,
+    redact = call:blanker() }
+end
+
+local function finish_error(err)
+  err.attempts[#err.attempts].kind = err.kind
+  return err
+end
+
+--- An error about an answer that was received.
+---@param answer marea.Answer
+function request.fault(call, answer, kind, message)
+  local fields = about(call, answer)
+  fields.kind, fields.message = kind, message
+  return finish_error(Error.new(fields))
+end
+
+--- The error an answer holds; `kind` wins over what it says of itself.
+---@param payload table decoded
+---@param kind string|nil
+function request.fault_said(call, answer, payload, kind)
+  local fields = about(call, answer)
+  fields.kind = kind
+  return finish_error(Error.from_payload(payload, fields))
+end
+
+--- The error the transfer of an answer ended with, or nil.
+function request.fault_of_transfer(call, answer)
+  local kind, message, phase = answer.transfer:failure()
+  if not kind then return nil end
+  if kind == "timeout" then message = "timed out (" .. phase .. ")" end
+  local err = request.fault(call, answer, kind, message)
+  err.phase = phase
+  return err
 end
 
 --- What the decoder said, but for the bytes it quotes: half a key would not be
@@ -49,20 +91,23 @@ end
 
 local function blanked_headers(call, list)
   local out = {}
-  for i, line in ipairs(redact.headers(list)) do out[i] = call.blank(line) end
+  local blank = call:blanker()
+  for _, line in ipairs(redact.headers(list)) do
+    if not line:find(":%s*$") then out[#out + 1] = blank(line) end   -- such a line is not sent
+  end
   return out
 end
 
 local function tell_request(call, list, try)
   if not call.on.request then return end
-  call.on.request { method = call.method, url = redact.url(call.blank(call.url)),
+  call.on.request { method = call.method, url = redact.url(call:blanker()(call.url)),
     headers = blanked_headers(call, list), attempt = try, provider = call.provider }
 end
 
 local function tell_response(call, answer, started)
   if not call.on.response or not answer.status then return end
-  call.on.response { method = call.method, url = redact.url(call.blank(call.url)),
-    status = answer.status, headers = redact.deep(redact.headers(answer.headers), call.blank),
+  call.on.response { method = call.method, url = redact.url(call:blanker()(call.url)),
+    status = answer.status, headers = redact.deep(redact.headers(answer.headers), call:blanker()),
     seconds = core.now() - started, provider = call.provider }
 end
 
@@ -99,17 +144,6 @@ local function read_whole(answer)
   answer.body = answer.transfer:bytes() or ""
 end
 
---- The error a transfer ended with, or nil.
----@param call table
-function request.failure(call, transfer, extra)
-  local kind, message, phase = transfer:failure()
-  if not kind then return nil end
-  if kind == "timeout" then message = "timed out (" .. phase .. ")" end
-  local fields = { kind = kind, message = message, phase = phase }
-  for name, value in pairs(extra or {}) do fields[name] = value end
-  return make_error(call, fields)
-end
-
 local function is_success(status)
   return status >= 200 and status < 300
 end
@@ -124,12 +158,11 @@ local function judge(call, answer)
   if answer.status and answer.status >= 300 then
     return Error.from_response { status = answer.status, headers = answer.headers,
       body = answer.body, provider = call.provider, method = call.method,
-      url = call.url, redact = call.blank }
+      url = call.url, redact = call:blanker() }
   end
   local failed = transfer:done() and transfer:failure()
   if failed and (call.whole or transfer:received() == 0) then
-    return request.failure(call, transfer, { status = answer.status,
-      body = answer.body, request_id = answer:request_id() })
+    return request.fault_of_transfer(call, answer)
   end
 end
 
@@ -159,7 +192,7 @@ end
 
 -- What went wrong, or nil. May raise.
 local function go(call, try, answer)
-  local list, err = call.make_headers()
+  local list, err = call:make_headers()
   if err then return err end
   local started = core.now()
   tell_request(call, list, try)
@@ -225,18 +258,17 @@ end
 ---@param call marea.Call
 ---@return marea.Answer|nil, marea.error|nil
 function request.send(call)
-  local attempts = {}
   for try = 1, math.huge do
     local answer, err, fields = try_and_follow(call, try)
     if answer then return answer end
-    attempts[try] = { status = err.status, kind = err.kind }
-    err.attempts = attempts
+    call.attempts = call.attempts or {}
+    call.attempts[try] = { status = err.status, kind = err.kind }
+    err.attempts = call.attempts
     local again = retry.should(err, fields, { retries = try - 1, max_retries = call.max_retries })
     if not again or not wait_before_next(call, err, fields, try) then return nil, err end
   end
 end
 
-request.make_error = make_error
 request.let_go = let_go
 request.read_whole = read_whole
 

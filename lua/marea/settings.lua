@@ -39,6 +39,7 @@ local limit_options = { requests_per_minute = "a whole number of at least 1",
   concurrent = "a whole number of at least 1" }
 
 local MiB = 1024 * 1024
+local MAX_URLS = 16
 local MAX_BODY, MAX_EVENT = 256 * MiB, 64 * MiB
 
 ---- checks -------------------------------------------------------------------
@@ -58,10 +59,15 @@ local function check_headers(level, who, list)
   end
 end
 
+local NAME = "a non-empty string"
+local model_kinds = { chat = NAME, completions = NAME, responses = NAME, embeddings = NAME,
+  speech = NAME, transcription = NAME, translation = NAME, image = NAME }
+
 local function check_model(level, model)
-  if type(model) ~= "table" then return end
-  for kind, name in pairs(model) do
-    check.value(level + 1, "marea.client, model." .. tostring(kind), "a non-empty string", name)
+  if type(model) == "table" then
+    check.fields(level + 1, "marea.client, model", model, model_kinds)
+  elseif model ~= nil then
+    check.value(level + 1, "marea.client, model", NAME, model)
   end
 end
 
@@ -76,10 +82,11 @@ end
 
 local function check_file(level, path)
   local file = io.open(path, "rb")
-  if not file then
+  local text = file and file:read(1)      -- a directory opens, but can't be read
+  if file then file:close() end
+  if not text then
     error(("marea.client, ca_file: can't read %q"):format(path), level + 2)
   end
-  file:close()
 end
 
 local function check_client(level, options)
@@ -235,12 +242,39 @@ local function merge_headers(base, more)
   return out
 end
 
+-- The preset for another origin: its variable's key is not for there.
+local function without_key(preset)
+  local out = merge(preset)
+  out.api_key_env, out.key_optional = nil, true
+  return out
+end
+
+local function has_moved(base, options)
+  if options.provider ~= nil then return true end
+  return options.base_url ~= nil and url.origin(options.base_url) ~= url.origin(base.base_url)
+end
+
+-- What settings that go elsewhere keep: nothing that was meant for the old
+-- place, and no secret.
+local function inherited(base, options)
+  if not has_moved(base, options) then return base.options, base.headers end
+  local kept, headers_kept = merge(base.options), {}
+  kept.api_key = nil
+  if options.provider ~= nil then kept.base_url, kept.model = nil, nil end
+  if options.provider == nil then kept.provider = without_key(base.preset) end
+  for name, value in pairs(base.headers) do
+    if not redact.is_secret_header(name) then headers_kept[name] = value end
+  end
+  return kept, headers_kept
+end
+
 --- Settings as `base`, but for `options`. Limits are shared unless given, or
 --- another provider is.
 function settings.extend(level, base, options)
   check_client(level + 1, options)
-  local all = merge(base.options, options)
-  all.headers = merge_headers(base.headers, options.headers)
+  local kept, kept_headers = inherited(base, options)
+  local all = merge(kept, options)
+  all.headers = merge_headers(kept_headers, options.headers)
   local s = settings.new(level + 1, all)
   s.timeout = clocks_from(base.timeout, options.timeout)
   if not options.limits and not options.provider then s.limits = base.limits end
@@ -292,9 +326,15 @@ local function secrets_of(s, key)
 end
 
 --- The function that blanks this client's secrets.
-function settings.blanker(s, key, more)
-  if more then return redact.new(secrets_of({ headers = merge(s.headers, more),
-    proxy = s.proxy, base_url = s.base_url }, key)) end
+---@param more table|nil headers of the call
+---@param earlier table|nil set of other keys the call has used
+function settings.blanker(s, key, more, earlier)
+  if more or earlier then
+    local list = secrets_of({ headers = merge(s.headers, more), proxy = s.proxy,
+      base_url = s.base_url }, key)
+    for used in pairs(earlier or {}) do list[#list + 1] = used end
+    return redact.new(list)
+  end
   if not s.blank or s.blank_key ~= key then
     s.blank, s.blank_key = redact.new(secrets_of(s, key)), key
   end
@@ -355,13 +395,17 @@ function settings.header_lines(s, key, own, with_body, streamed)
   return kept.list
 end
 
---- The URL of a path.
+--- The URL of a path. Those of the first few paths are kept: a client calls
+--- the same endpoints again and again, or ever new ones that need no keeping.
 function settings.url(s, path, query, level)
-  if query then return (url.join(s.base_url, path, query, level + 1)) end   -- no tail call: levels
+  if query then return url.join(s.base_url, path, query, level + 1) end
   local kept = s.urls[path]
   if not kept then
     kept = url.join(s.base_url, path, nil, level + 1)
-    if #path < 64 then s.urls[path] = kept end
+    if #s.urls < MAX_URLS then
+      s.urls[#s.urls + 1] = path
+      s.urls[path] = kept
+    end
   end
   return kept
 end

@@ -11,6 +11,7 @@
 local Error = require("marea.compat").lazy "marea.error"
 local chat = require "marea.gather.chat"
 local loop = require "marea.loop"
+local redact = require("marea.compat").lazy "marea.redact"
 local request = require "marea.request"
 local responses = require("marea.compat").lazy "marea.gather.responses"
 local result = require "marea.result"
@@ -58,24 +59,26 @@ local function snapshot(s)
   return result.new(s.gather:result(), s.answer)
 end
 
+-- What has come, for an error: a server may have said a key aloud.
+local function blanked_snapshot(s)
+  collect(s)
+  return result.new(redact.deep(s.gather:result(), s.call:blanker()), s.answer)
+end
+
 local function break_off(s, err)
   if s.ended then return end
   -- a task can be cancelled with any value
-  if Error.is(err) then err.partial = err.partial or snapshot(s) end
+  if Error.is(err) and not err.partial then err.partial = blanked_snapshot(s) end
   s.ended, s.err = true, err
   let_go(s)
 end
 
-local function error_fields(s, kind)
-  return { kind = kind, status = s.answer.status, request_id = s.answer:request_id(),
-    provider = s.call.provider, method = s.call.method, url = s.call.url,
-    redact = s.call.blank }
+local function fail(s, kind, message)
+  break_off(s, request.fault(s.call, s.answer, kind, message))
 end
 
-local function fail(s, kind, message)
-  local fields = error_fields(s, kind)
-  fields.message = message
-  break_off(s, Error.new(fields))
+local function fail_as_said(s, payload)
+  break_off(s, request.fault_said(s.call, s.answer, payload, "stream"))
 end
 
 -- The end of the body often lies in what has arrived already; read, it lets
@@ -90,11 +93,11 @@ local function end_well(s)
 end
 
 -- The end of the events: it is a good one after [DONE], once every choice has
--- said why it ended, or where there are no choices.
+-- said why it ended, or where the endpoint is none that gives choices.
 local function end_of_events(s, done)
   collect(s)
   local good = s.gather:is_finished() or done and s.gather:has_output()
-  if good or s.strange and not s.chosen then return end_well(s) end
+  if good or s.strange and not s.chosen and not s.call.choices then return end_well(s) end
   fail(s, "truncated", "the stream stopped before its end")
 end
 
@@ -116,7 +119,7 @@ end
 
 local function check_gather(s)
   if s.gather.failed then
-    break_off(s, Error.from_payload(s.gather.failed, error_fields(s, "stream")))
+    fail_as_said(s, s.gather.failed)
   elseif s.gather:ended_with("error") then
     fail(s, "stream", "the server ended the stream with an error")
   elseif s.gather.finished then     -- a response says itself when it is whole
@@ -134,7 +137,7 @@ end
 local function take_chunk(s, chunk, kind)
   if type(chunk) ~= "table" then return end
   if is_error(chunk, kind) then
-    return break_off(s, Error.from_payload(chunk, error_fields(s, "stream")))
+    return fail_as_said(s, chunk)
   end
   collect(s)
   if not s.chosen then choose_gather(s, chunk) end
@@ -161,12 +164,12 @@ end
 -- What came after the last whole event, and how the transfer ended.
 local function at_end(s)
   local transfer = s.transfer
+  if transfer:closed() then return fail(s, "cancelled", "the task that opened the stream was cancelled") end
   local text, chunk, kind = transfer:rest()
   if text == true then return end_of_events(s, true) end
   if chunk ~= nil then take_chunk(s, chunk, kind) end
   if s.ended then return nil end
-  local err = request.failure(s.call, transfer, { status = s.answer.status,
-    request_id = s.answer:request_id() })
+  local err = request.fault_of_transfer(s.call, s.answer)
   if err then break_off(s, err) else end_of_events(s, false) end
   return chunk
 end
@@ -384,22 +387,27 @@ metatable.__close = methods.close
 
 ---- making one ---------------------------------------------------------------
 
+-- What a state does not have until something sets it; most streams never need
+-- most of these, and a program may have thousands of streams.
+local absent = { __index = {
+  only_chunk = nil,            -- the answer, where it was no stream
+  chosen = false,              -- is `gather` the right gatherer?
+  strange = false,             -- chunks came that no gatherer knows
+  fast = nil, fast_index = nil, fast_text = false,   -- what text taken by shape is
+  reading = false, interrupted = false, claimed = false, closed = false,
+  ended = false, err = nil, result = nil,
+} }
+
 local function new(call, answer, n)
   local self = setmetatable({}, metatable)
-  states[self] = {
+  states[self] = setmetatable({
     call = call, answer = answer, id = answer.id, release = answer.release,
     transfer = answer.transfer,  -- nil once let go
     pull = answer.transfer:puller(),
     quick = nothing,             -- pull, while the reader may take text straight from it
     gather = chat.new(n),
-    only_chunk = nil,            -- the answer, where it was no stream
-    chosen = false,              -- is that the right gatherer?
-    strange = false,             -- chunks came that no gatherer knows
     queue = {}, first = 1,       -- events not yet read
-    fast = nil, fast_index = nil, fast_text = false,   -- what text taken by shape is
-    reading = false, interrupted = false, claimed = false, closed = false,
-    ended = false, err = nil, result = nil,
-  }
+  }, absent)
   return self, states[self]
 end
 
@@ -408,8 +416,7 @@ local function excerpt(text)
 end
 
 local function refuse(call, answer, message)
-  local err = request.make_error(call, { kind = "protocol", status = answer.status,
-    request_id = answer:request_id(), message = message, body = answer.body })
+  local err = request.fault(call, answer, "protocol", message)
   request.let_go(answer)
   return nil, err
 end
@@ -423,7 +430,7 @@ end
 -- A server that answers a streamed call with plain JSON: a stream of one.
 local function from_json(call, answer, n, read)
   local cancelled = request.read_whole(answer)
-  local err = not cancelled and request.failure(call, answer.transfer, { status = answer.status })
+  local err = not cancelled and request.fault_of_transfer(call, answer)
   local value
   if not cancelled and not err then value, err = read() end
   if not value then
@@ -452,6 +459,7 @@ end
 function stream.open(call, answer, n, read)
   local kind = answer:media_type()
   local start = answer.transfer:peek(64)
+  if start == "" then return refuse(call, answer, "the answer is empty") end
   if kind == "text/event-stream" or kind == "" and looks_like_events(start) then
     answer.transfer:read_as("events")
     return (new(call, answer, n))

@@ -2,6 +2,7 @@
 -- What tasks coordinate with: semaphores and queues. Both are fair: who came
 -- first is served first, and one that is cancelled gives its place back.
 
+local check = require "marea.check"
 local loop = require "marea.loop"
 
 local sync = {}
@@ -70,10 +71,8 @@ local semaphore_mt = { __name = "marea.semaphore", __index = semaphore }
 ---@param n integer
 ---@return marea.Semaphore
 function sync.semaphore(n)
-  if type(n) ~= "number" or n < 1 then
-    error("marea.semaphore expects a number of at least 1", 2)
-  end
-  return setmetatable({ free = n, line = sync.line() }, semaphore_mt)
+  check.value(1, "marea.semaphore", "a whole number of at least 1", n)
+  return setmetatable({ n = n, free = n, line = sync.line() }, semaphore_mt)
 end
 
 --- Takes a place, waiting for one if need be.
@@ -90,7 +89,9 @@ end
 
 --- Gives a place back. The one who waits longest gets it.
 function semaphore:release()
-  if not self.line:serve() then self.free = self.free + 1 end
+  if self.line:serve() then return end
+  if self.free == self.n then error("semaphore:release: no place is taken", 2) end
+  self.free = self.free + 1
 end
 
 --- How many wait.
@@ -123,9 +124,7 @@ local queue_mt = { __name = "marea.queue", __index = queue }
 ---@param n integer|nil
 ---@return marea.Queue
 function sync.queue(n)
-  if n ~= nil and (type(n) ~= "number" or n < 1) then
-    error("marea.queue expects a number of at least 1", 2)
-  end
+  if n ~= nil then check.value(1, "marea.queue", "a whole number of at least 1", n) end
   return setmetatable({
     max = n or math.huge, first = 1, last = 0, closed = false,
     getters = sync.line(),    -- who waits for a value

@@ -4,6 +4,7 @@
 -- is closed before `cancel` returns.
 
 local compat = require "marea.compat"
+local check = require "marea.check"
 local Error = compat.lazy "marea.error"
 local loop = require "marea.loop"
 
@@ -47,7 +48,10 @@ end
 
 -- A message gets the coroutine's traceback; an error object keeps what it is.
 local function with_traceback(t, err)
-  if type(err) == "string" then return debug.traceback(t.co, err) end
+  if type(err) == "string" then
+    if err:find("\nstack traceback:", 1, true) then return err end   -- an awaited task's
+    return debug.traceback(t.co, err)
+  end
   if Error.is(err) and not rawget(err, "traceback") then
     err.traceback = debug.traceback(t.co)
   end
@@ -147,6 +151,7 @@ end
 --- Waits for the task and returns what its function returned; raises its error,
 --- with the traceback of the place where it happened.
 function methods:await()
+  if getmetatable(self) ~= metatable then error("call it with a colon: task:await()", 2) end
   if self == loop.current() then error("a task can't await itself", 2) end
   local cancelled = join(self)
   if cancelled then error(cancelled, 0) end
@@ -259,6 +264,8 @@ function task.race(list)
   return unpack(first.results, 1, first.results.n)
 end
 
+local map_options = { concurrency = "a whole number of at least 1" }
+
 --- f(item, index) for each item, side by side; the results in order.
 ---@param options { concurrency: integer }|nil how many at once (default: all)
 function task.map(list, f, options)
@@ -267,10 +274,8 @@ function task.map(list, f, options)
   end
   check_function(f, "marea.map")
   local n = #list
+  if options ~= nil then check.fields(1, "marea.map, options", options, map_options) end
   local concurrency = options and options.concurrency or n
-  if type(concurrency) ~= "number" or concurrency < 1 and n > 0 then
-    error("marea.map: concurrency must be a number of at least 1", 2)
-  end
   local results, at = { n = n }, 0
   local function worker()
     while at < n do
@@ -288,15 +293,12 @@ end
 --- Runs f for at most `seconds`. Returns what it returned, or nil and a
 --- `timeout` error, with everything f had open closed.
 function task.timeout(seconds, f, ...)
-  if type(seconds) ~= "number" then
-    error("marea.timeout expects seconds, got " .. type(seconds), 2)
-  end
+  check.value(1, "marea.timeout", "a number of seconds", seconds)
   check_function(f, "marea.timeout")
   local t = task.spawn(f, ...)
-  local late = Error.new { kind = "timeout", phase = "total",
-    message = "not done after " .. seconds .. " s" }
+  local stop = Error.new { kind = "cancelled", message = "not done after " .. seconds .. " s" }
   local timer, id = loop.engine():timer(seconds)
-  loop.watch(id, function() t:cancel(late) end)
+  loop.watch(id, function() t:cancel(stop) end)
   local cancelled = join(t)
   loop.forget(id)
   timer:close()
@@ -305,16 +307,16 @@ function task.timeout(seconds, f, ...)
     error(cancelled, 0)
   end
   if t.status == "done" then return unpack(t.results, 1, t.results.n) end
-  if t.error == late then return nil, late end
+  if t.error == stop then
+    return nil, Error.new { kind = "timeout", phase = "total", message = stop.message }
+  end
   error(t.error, 0)
 end
 
 --- Waits.
 ---@param seconds number
 function task.sleep(seconds)
-  if type(seconds) ~= "number" then
-    error("marea.sleep expects seconds, got " .. type(seconds), 2)
-  end
+  check.value(1, "marea.sleep", "a number of seconds", seconds)
   local cancelled = loop.sleep(seconds)
   if cancelled then error(cancelled, 0) end
 end

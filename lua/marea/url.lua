@@ -280,7 +280,8 @@ function url.check_path(path)
   local bad = bad_bytes(path)
   if bad then return nil, "path " .. bad end
   if path:find("#", 1, true) then return nil, "path holds a #: encode it as %23" end
-  if path:find("^%a[%w+.-]*://") then return nil, "path must be relative to base_url, not a URL of its own" end
+  local is_url = path:find("^%a[%w+.-]*://") or path:find("^//")
+  if is_url then return nil, "path must be relative to base_url, not a URL of its own" end
   for part in path:match("^[^?]*"):gmatch("[^/]+") do
     local plain = decode(part)
     if plain == "." or plain == ".." then return nil, "path must not hold the segment " .. show(part) end

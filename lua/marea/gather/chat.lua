@@ -27,12 +27,14 @@ function chat.new(n)
   }, metatable)
 end
 
+local NO_CALLS = {}     -- until there is one
+
 local function slot_for(self, index)
   index = self.n > 1 and normalise.index(index) or 0
   local slot = self.slots[index]
   if not slot then
     slot = { index = index, fields = {}, message = {}, pieces = {},
-      calls = normalise.calls(), finish = nil }
+      calls = NO_CALLS, finish = nil }
     self.slots[index] = slot
     if index > self.highest then self.highest = index end
   end
@@ -169,6 +171,7 @@ end
 function delta_fields.tool_calls(self, slot, value, out)
   if type(value) ~= "table" then return end
   slot.calls_said = true
+  if slot.calls == NO_CALLS then slot.calls = normalise.calls() end
   for _, fragment in ipairs(value) do
     self.plain = false
     if is_object(fragment) then add_fragment(slot, fragment, out) end
@@ -340,13 +343,13 @@ function methods:finish(out)
   end
 end
 
---- Have all choices said why they ended?
+--- Have all choices that were asked for said why they ended?
 function methods:is_finished()
-  for index = 0, self.highest do
+  for index = 0, math.max(self.highest, self.n - 1) do
     local slot = self.slots[index]
-    if slot and not slot.finish then return false end
+    if not (slot and slot.finish) then return false end
   end
-  return self.highest >= 0
+  return true
 end
 
 -- A role alone, or text that is empty, is a beginning and says nothing yet.
