@@ -16,6 +16,8 @@
 struct ltransfer {
   struct transfer transfer;   /* first: most functions need no more */
   struct recipe recipe;       /* of a chunk that fits the shape */
+  size_t run_tail;            /* of transfer.run, before the event in hand */
+  int in_hand;                /* an event was taken and is not yet delivered */
 };
 
 
@@ -194,20 +196,37 @@ static int t_gc (lua_State *L) {
 }
 
 
-/* What makes Lua values of received bytes goes between these two: to allocate
-** may run a finalizer, which may do anything. An error in between leaves the
-** pin behind. The C stack tells: a pin still held is of a frame above this
-** one, and the stack grows downwards; any other was left. */
+/* An event that an error kept from being delivered is the next again. */
+static void take_back (struct ltransfer *l) {
+  l->in_hand = 0;
+  l->transfer.run.tail = l->run_tail;
+  sse_take_back(&l->transfer.in);
+}
+
+
+/* What makes Lua values of received bytes goes between this and `unpin`: to
+** allocate may run a finalizer, which may do anything. An error in between
+** leaves the pin behind. The C stack tells: a pin still held is of a frame
+** above this one, and the stack grows downwards; any other was left. */
 static void pin (lua_State *L, struct ltransfer *l) {
   char here;
   uintptr_t frame = (uintptr_t)&here;
   if (l->transfer.pinned > frame)
     luaL_error(L, "this stream is being read already");
+  if (l->in_hand) take_back(l);
   l->transfer.pinned = frame;
 }
 
 
+/* From here to `unpin` an event was taken and not yet delivered. */
+static void take_in_hand (struct ltransfer *l) {
+  l->in_hand = 1;
+  l->run_tail = l->transfer.run.tail;
+}
+
+
 static int unpin (struct ltransfer *l, int nresults) {
+  l->in_hand = 0;
   transfer_unpin(&l->transfer);
   if (l->transfer.engine == NULL) recipe_free(&l->recipe);
   return nresults;
@@ -333,6 +352,7 @@ static int pull (lua_State *L) {
   struct sse_event ev;
   pin(L, l);
   if (!transfer_next(t, &ev)) return unpin(l, 0);
+  take_in_hand(l);
   if (take_text(L, t, &ev))
     return unpin(l, t->whole_chunks ? 1 + push_value(L, &l->recipe, &ev) : 1);
   if (!is_done(&ev)) return unpin(l, push_event(L, &ev));
@@ -361,6 +381,7 @@ static int t_rest (lua_State *L) {
   struct sse_event ev;
   pin(L, l);
   if (sse_finish(&l->transfer.in, &ev) != SSE_EVENT) return unpin(l, 0);
+  take_in_hand(l);
   if (!is_done(&ev)) return unpin(l, push_event(L, &ev));
   lua_pushboolean(L, 1);
   return unpin(l, 1);

@@ -256,6 +256,13 @@ int sse_given (const struct sse *s, struct sse_event *ev) {
 }
 
 
+void sse_take_back (struct sse *s) {
+  if (!s->given) return;
+  s->given = 0;
+  s->ready = 1;
+}
+
+
 int sse_next (struct sse *s, struct sse_event *ev) {
   int state = sse_ready(s);
   if (state == SSE_EVENT) give(s, ev);

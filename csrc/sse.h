@@ -54,6 +54,9 @@ int sse_next (struct sse *s, struct sse_event *ev);
 /* The event that sse_next gave last, again; 0 if it is gone. */
 int sse_given (const struct sse *s, struct sse_event *ev);
 
+/* The event that sse_next gave last is the next again. */
+void sse_take_back (struct sse *s);
+
 /* At the end of a stream: as sse_next, and once nothing is left makes an event
 ** of data that no blank line closed, which the standard throws away; the
 ** caller decides whether to use it. */

@@ -66,7 +66,10 @@ describe("a wrong option of marea.client raises at the caller's line", function(
     { "a base_url without a scheme", { base_url = "localhost:80/v1" }, "base" },
     { "a base_url of another scheme", { base_url = "ftp://x/v1" }, "base" },
     { "model", { model = 3 }, "model", "string" },
-    { "a model by kind", { model = { chat = 3 } }, "model.chat", "string" },
+    { "a model by kind", { model = { chat = 3 } }, "model, chat", "string" },
+    { "an empty model", { model = "" }, "model", "non-empty string" },
+    { "a model of an unknown kind", { model = { chatt = "x" } }, "model", "chatt", "chat" },
+    { "an empty model by kind", { model = { chat = "" } }, "model, chat", "non-empty string" },
     { "headers", { headers = "x" }, "headers", "table" },
     { "a header's value", { headers = { ["X-A"] = 3 } }, "headers", "X-A" },
     { "a header's line feed", { headers = { ["X-A"] = "a\r\nB: c" } }, "headers", "X-A" },
@@ -82,6 +85,7 @@ describe("a wrong option of marea.client raises at the caller's line", function(
     { "a limit of 0", { limits = { concurrent = 0 } }, "concurrent" },
     { "proxy", { proxy = 3 }, "proxy" },
     { "a ca_file that is not there", { ca_file = "/nowhere/x.pem" }, "ca_file", "/nowhere/x.pem" },
+    { "a ca_file that is a directory", { ca_file = "/tmp" }, "ca_file", "/tmp" },
     { "verify", { verify = "no" }, "verify", "boolean" },
     { "verify = false without a base_url", { verify = false }, "verify", "base_url" },
     { "on", { on = 3 }, "on" },
@@ -125,6 +129,11 @@ describe("a wrong call raises at the caller's line, and sends nothing", function
     wrong(function() client.chat.completions:create({ messages = {} }) end, "messages", "list")
     wrong(function() client.chat.completions:create({ messages = { role = "user" } }) end, "messages")
     wrong(function() client.chat.completions:create({ messages = { "Hi" } }) end, "messages[1]", "table", "string")
+  end)
+
+  it("a path that names a host", function()
+    wrong(function() client:request({ path = "//evil.example/x" }) end, "path", "relative")
+    wrong(function() client:request({ path = "http://evil.example/x" }) end, "path", "relative")
   end)
 
   it("parameters that are no table, or absent", function()
@@ -509,6 +518,94 @@ describe("headers", function()
     assert.same({ "1" }, last_headers(f)["x-one"])
     assert.is_nil(last_headers(f)["x-two"])
     assert.is_nil(last_headers(f)["x-evil"])
+  end)
+end)
+
+describe("client:with, going elsewhere", function()
+  local KEY, TOKEN = "sk-of-the-old-place", "token-of-the-old-place"
+  local old, other
+
+  -- A server of another origin: scripts that go by path share theirs.
+  local function elsewhere()
+    local actions = { { wait_request = true }, OK[1], { fin = true } }
+    return server.shared():port_script({ actions }, { repeat_last = true })
+  end
+
+  local function provider_of(f)
+    return { name = "two", base_url = f.base_url, models = {}, default_model = { chat = "m2" }, key_optional = true,
+      auth = { header = "Authorization", prefix = "Bearer " } }
+  end
+
+  local function first(options)
+    local all = { api_key = KEY, model = "old-model", headers = { ["X-Auth-Token"] = TOKEN, ["X-Plain"] = "1" } }
+    for name, value in pairs(options or {}) do all[name] = value end
+    return client_of(old, all)
+  end
+
+  before_each(function() old, other = script(), elsewhere() end)
+  after_each(function() other.forget() end)
+
+  local function sent_no_secret(f)
+    assert.equal(1, #f.requests())
+    local head = last(f).head
+    assert.is_nil(head:find(KEY, 1, true))
+    assert.is_nil(head:find(TOKEN, 1, true))
+    assert.is_nil(last_headers(f).authorization)
+    assert.is_nil(last_headers(f)["x-auth-token"])
+    assert.same({ "1" }, last_headers(f)["x-plain"])
+  end
+
+  it("to another provider, takes neither address, key, model nor secret headers along", function()
+    assert(first():with({ provider = provider_of(other) }):ask("x"))
+    assert.equal(0, #old.requests())
+    sent_no_secret(other)
+    assert.equal("m2", body_of(other).model)
+  end)
+
+  it("to another provider, sends what is given with it", function()
+    assert(first():with({ provider = provider_of(other), api_key = "k2", model = "m3",
+      headers = { ["X-Auth-Token"] = "t2" } }):ask("x"))
+    assert.same({ "Bearer k2" }, last_headers(other).authorization)
+    assert.same({ "t2" }, last_headers(other)["x-auth-token"])
+    assert.equal("m3", body_of(other).model)
+  end)
+
+  it("to another origin, takes neither key nor secret headers along", function()
+    assert(first():with({ base_url = other.base_url }):ask("x"))
+    assert.equal(0, #old.requests())
+    sent_no_secret(other)
+    assert.equal("old-model", body_of(other).model)
+  end)
+
+  it("to another origin, leaves behind the key of the provider's variable", function()
+    uv.os_setenv("MAREA_SPEC_KEY", KEY)
+    finally(function() uv.os_unsetenv("MAREA_SPEC_KEY") end)
+    local preset = provider_of(old)
+    preset.api_key_env = "MAREA_SPEC_KEY"
+    local client = marea.client({ provider = preset, max_retries = 0, headers = { ["X-Plain"] = "1" } })
+    assert(client:ask("x"))
+    assert.same({ "Bearer " .. KEY }, last_headers(old).authorization)
+    assert(client:with({ base_url = other.base_url }):ask("x"))
+    sent_no_secret(other)
+  end)
+
+  it("to another path of the same origin, keeps the key and all headers", function()
+    local path = script()
+    assert(first():with({ base_url = path.base_url }):ask("x"))
+    assert.equal(0, #old.requests())
+    assert.same({ "Bearer " .. KEY }, last_headers(path).authorization)
+    assert.same({ TOKEN }, last_headers(path)["x-auth-token"])
+    assert.same({ "1" }, last_headers(path)["x-plain"])
+    assert.equal("old-model", body_of(path).model)
+  end)
+
+  it("nowhere, keeps all of it", function()
+    assert(first():with({ timeout = 5 }):ask("x"))
+    assert.same({ "Bearer " .. KEY }, last_headers(old).authorization)
+    assert.same({ TOKEN }, last_headers(old)["x-auth-token"])
+    assert.same({ "1" }, last_headers(old)["x-plain"])
+    assert.equal("old-model", body_of(old).model)
+    assert.equal(0, #other.requests())
   end)
 end)
 

@@ -247,7 +247,7 @@ describe("a fault of the transport", function()
       for _, flood in ipairs(floods) do
         local err = ask { { send = OK .. flood .. "content-length: 2\r\n\r\n{}" }, { fin = true } }
         assert.equal("too_large", err.kind)
-        assert.is_nil(err.message:find("memory", 1, true))
+        assert.truthy(err.message:find("headers are too large", 1, true), err.message)
       end
     end)
 
@@ -266,6 +266,7 @@ describe("a fault of the transport", function()
       err = ask({ { send = OK .. "transfer-encoding: chunked\r\n\r\n" .. chunk(body) .. LAST }, { fin = true } },
         { max_body_size = #body - 1 })
       assert.equal("too_large", err.kind)
+      assert.truthy(err.message:find("the answer's body is too large", 1, true), err.message)
       local _, result = ask({ { send = faults.reply(body) } }, { max_body_size = #body })
       assert.equal("hecho", result.output_text)
     end)
@@ -404,6 +405,31 @@ describe("a fault of the transport", function()
       assert.is_nil(request.head:lower():find("expect:", 1, true))
       assert.is_true(request.body_bytes > 20 * 1024 * 1024)
     end)
+  end)
+
+  it("after a try that was refused is told of with each try, though its status was 200", function()
+    guard.pooled = 2
+    local refused = { status = 503, headers = { ["retry-after-ms"] = "5" }, body = "{}" }
+    local whole = {
+      decode = { { status = 200, body = '{"choices":' } },
+      protocol = { { status = 200, body = '{"id":"x"}' } },
+      server = { { status = 200, body = '{"error":{"message":"no","code":500}}' } },
+    }
+    local streamed = {
+      stream = { { sse = { server.chunk_json { content = "uno" }, '{"error":{"message":"no"}}' } } },
+      truncated = { { send = HEAD .. text("uno") }, { fin = true } },
+      decode = { { send = HEAD .. text("uno") .. chunk("data: {\n\n") .. LAST } },
+      protocol = { { send = HEAD .. LAST } },
+    }
+    for _, way in ipairs { { faults.ask, whole }, { faults.read, streamed } } do
+      for kind, last in pairs(way[2]) do
+        local f = s:script({ { refused }, last })
+        local _, err = way[1](faults.client(f, { max_retries = 1 }))
+        assert.equal(kind, err.kind)
+        assert.equal(2, #f.requests())
+        assert.same({ { status = 503, kind = "server", wait = 0.005 }, { status = 200, kind = kind } }, err.attempts)
+      end
+    end
   end)
 
   it("wakes every task it struck, and those alone", function()

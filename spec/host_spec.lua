@@ -115,7 +115,11 @@ describe("a host", function()
     it("is told of wrong calls at its own line", function()
       local ok, message = pcall(function() marea.step("soon") end)
       assert.is_false(ok)
-      assert.is_truthy(message:find("^[^:]*host_spec%.lua:%d+: marea%.step expects seconds"), message)
+      assert.is_truthy(message:find("^[^:]*host_spec%.lua:%d+: marea%.step: expected a number of seconds, got string"),
+        message)
+      ok, message = pcall(function() marea.step(0 / 0) end)
+      assert.is_false(ok)
+      assert.is_truthy(message:find("^[^:]*host_spec%.lua:%d+: marea%.step: expected a number of seconds"), message)
       local inside
       marea.run(function() inside = select(2, pcall(marea.step)) end)
       assert.is_truthy(tostring(inside):find("inside a task", 1, true))

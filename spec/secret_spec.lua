@@ -336,7 +336,8 @@ describe("a secret", function()
 
     it("of paths doesn't lead out of the base", function()
       local client = faults.client(f)
-      for _, path in ipairs { "../x", "a/../../x", "%2e%2e/x", "http://127.0.0.1/x", "a#b", "a\0" } do
+      for _, path in ipairs { "../x", "a/../../x", "//evil.example/x",
+        "%2e%2e/x", "http://127.0.0.1/x", "a#b", "a\0" } do
         assert.has_error(function() client:request { path = path } end)
       end
       assert.equal(0, #f.requests())
@@ -349,6 +350,50 @@ describe("a secret", function()
       end
       assert.equal(0, #f.requests())
     end)
+  end)
+
+  it("said by the server in the text of a stream that breaks isn't in err.partial", function()
+    local f = s:script({ { { send = faults.SSE_HEAD .. faults.text("your key: " .. KEY) }, { fin = true } } })
+    local text, err = faults.read(client_of(f))
+    assert.truthy(text:find(KEY, 1, true))      -- what is read is as it was sent
+    assert.equal("truncated", err.kind)
+    assert.truthy(err.partial.output_text:find("^your key: "))
+    assert_clean(err, "err")
+    assert_clean(err.partial, "err.partial")
+  end)
+
+  it("of an earlier try isn't shown either, where each try has a key of its own", function()
+    local tries = 0
+    local body = ('{"error":{"message":"no longer valid: %s, nor %s"}}'):format(KEY .. "-1", KEY .. "-2")
+    local f = s:script({ { status = 503, headers = { ["retry-after-ms"] = "5" } },
+      { status = 401, body = body } })
+    local _, err = faults.ask(client_of(f, { max_retries = 1, api_key = function()
+      tries = tries + 1
+      return KEY .. "-" .. tries
+    end }))
+    assert.equal(2, tries)
+    assert.equal("authentication", err.kind)
+    assert.truthy(err.message:find("no longer valid", 1, true))
+    assert.is_nil(err.message:find("-1", 1, true), err.message)
+    assert_clean(err, "err")
+    assert_clean(told, "hooks")
+  end)
+
+  it("in a header that is named like one isn't shown, whatever its exact name", function()
+    for _, name in ipairs { "X-Authorization", "X-Auth-Token", "Session-Id" } do
+      told = {}
+      local hidden = HEADER .. "-" .. name
+      local f = s:script({ { status = 401, headers = { [name] = hidden .. "-back" },
+        body = ('{"error":{"message":"bad: %s"}}'):format(hidden) } })
+      local _, err = faults.ask(faults.client(f, { headers = { [name] = hidden },
+        on = { request = keep(told), response = keep(told) } }))
+      assert.truthy(f.requests()[1].head:find(hidden, 1, true))
+      assert.equal("authentication", err.kind)
+      assert.truthy(err.message:find("^bad: "))
+      assert_clean(err, "err")
+      assert.truthy(#told >= 2)
+      assert_clean(told, "hooks")
+    end
   end)
 
   it("or not, what a server says is cut and made harmless", function()

@@ -246,6 +246,36 @@ describe("a Lua state", function()
     assert.equal(0, status)
   end)
 
+  it("keeps no memory of ever new paths", function()
+    local output, status = child.code(PREAMBLE .. [[
+      local function work(from, to)
+        for i = from, to do assert(client.models:retrieve(("m"):rep(30) .. i)) end
+        collectgarbage()
+        collectgarbage()
+        return collectgarbage("count")
+      end
+      local before = work(1, 50)
+      local growth = work(51, 3050) - before
+      assert(growth < 300, "KiB more: " .. growth)
+    ]], { calls.replying().base_url })
+    assert.equal("", output)
+    assert.equal(0, status)
+  end)
+
+  it("that is blocked in a call ends at one Ctrl-C", function()
+    local started = require("marea.core").now()
+    local output, status = child.code(PREAMBLE .. [[
+      local pid = io.open("/proc/self/stat"):read("*l"):match("^%d+")
+      os.execute("(sleep 0.3; kill -INT " .. pid .. ") >/dev/null 2>&1 &")
+      client:ask "hola"
+      io.write "it went on"
+    ]], { calls.silent().base_url })
+    assert.is_true(require("marea.core").now() - started < 2.3)
+    assert.truthy(output:find("interrupted", 1, true), output)
+    assert.is_nil(output:find("it went on", 1, true), output)
+    assert.equal(1, status)
+  end)
+
   local posix = pcall(require, "posix") and require("posix")
   if posix and posix.fork then
     it("that was forked refuses to go on, and leaves the parent's streams alone", function()

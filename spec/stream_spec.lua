@@ -74,6 +74,68 @@ describe("the readers of a stream", function()
     assert.same({ "Hel", "lo" }, texts(assert(stream_of(sse(HELLO)))))
   end)
 
+  it("give deeply nested chunks, each to a fresh coroutine", function()
+    local json, list = require("marea.json"), {}
+    for i = 1, 40 do
+      local deep = ('{"a":'):rep(14) .. "1" .. ("}"):rep(14)
+      list[i] = ('{"choices":[{"index":0,"delta":{"content":"t%d"},"finish_reason":%s}],"x":%s}'):format(
+        i, i == 40 and '"stop"' or "null", deep)
+    end
+    local stream = assert(stream_of(sse(list)))
+    local pull, state, seen = stream:chunks()
+    for i = 1, #list do
+      local value = coroutine.wrap(pull)(state, seen)
+      assert.same(json.decode(list[i]), value)
+    end
+    assert.is_nil((pull(state, seen)))
+  end)
+
+  it("lose nothing when somebody else's finalizer raises during a pull", function()
+    local list = {}
+    for i = 1, 20 do list[i] = chunk({ content = "t" .. i, finish = i == 20 and "stop" or nil }) end
+    local f = server.shared():script({ answer(sse(list)) }, { repeat_last = true })
+    local output, status = require("spec.support.child").code([[
+      if jit then jit.off() end     -- LuaJIT's own unwinding out of a trace is not the matter
+      local marea = require "marea"
+      local client = marea.client { base_url = ..., model = "m", max_retries = 0 }
+      local WHOLE = ""
+      for i = 1, 20 do WHOLE = WHOLE .. "t" .. i end
+      local function boom() error "boom" end
+      local function arm()
+        if newproxy then getmetatable(newproxy(true)).__gc = boom
+        else setmetatable({}, { __gc = boom }) end
+      end
+      collectgarbage("setpause", 0)
+      collectgarbage("setstepmul", 1000000)
+      local function pull_once(pull, state)     -- the collector runs in nothing else
+        arm()
+        collectgarbage "restart"
+        local ok, value = pcall(pull, state)
+        collectgarbage "stop"
+        assert(ok or tostring(value):find "boom", value)
+        if not ok then RAISED = true end
+      end
+      local function round()
+        local stream = assert(client.chat.completions:create {
+          messages = { { role = "user", content = "x" } }, stream = true })
+        local pull, state = stream:chunks()
+        for _ = 1, 3 do pull_once(pull, state) end
+        repeat until pcall(collectgarbage)
+        collectgarbage "stop"
+        for _ in pull, state do end
+        assert(assert(stream:result()).output_text == WHOLE, "text was lost")
+      end
+      collectgarbage "stop"
+      for _ = 1, 30 do round() end
+      assert(RAISED or _VERSION == "Lua 5.4", "no finalizer raised in a pull")   -- 5.4 only warns
+      io.write "done"
+      io.flush()
+      os.exit(0)
+    ]], { f.base_url })
+    assert.equal("done", output)
+    assert.equal(0, status)
+  end)
+
   it("give decoded chunks as on the wire, unknown fields and all", function()
     local odd = chunk({ content = "a", choices = '[{"index":0,"delta":{"content":"a"},"zzz":[]}]' })
     local stream, seen = assert(stream_of(sse({ odd, HELLO[4] }))), {}
@@ -313,12 +375,72 @@ describe("the end of a stream", function()
   end)
 
   it("is truncated where nothing came at all", function()
-    for _, bytes in ipairs({ "", ": hi\n\n", "data: [DONE]\n\n", 'data: {"type":"ping"}\n\n',
+    for _, bytes in ipairs({ ": hi\n\n", "data: [DONE]\n\n", 'data: {"type":"ping"}\n\n',
         sse({ HELLO[1] }), ("data: x\n"):rep(2000) }) do
       local result, err = assert(stream_of(bytes)):result()
       assert.is_nil(result, bytes:sub(1, 20))
       assert.equal("truncated", err.kind)
     end
+  end)
+
+  it("is protocol where the body has not one byte", function()
+    local empty = { answer(""), { { status = 200, body = "", headers = { ["content-type"] = "text/event-stream" } } } }
+    for _, actions in ipairs(empty) do
+      local stream, err = open(script(actions))
+      assert.is_nil(stream)
+      assert.equal("protocol", err.kind)
+      assert.equal(200, err.status)
+    end
+  end)
+
+  it("is truncated where chunks came, but none with choices", function()
+    for _, data in ipairs({ '{"id":"x","object":"chat.completion.chunk"}', "{}", '{"foo":1}' }) do
+      for _, done in ipairs({ true, false }) do
+        local result, err = assert(stream_of(sse({ data, data }, done))):result()
+        assert.is_nil(result, data)
+        assert.equal("truncated", err.kind)
+      end
+    end
+  end)
+
+  it("is a good one after strange events of an endpoint that gives no choices", function()
+    for _, data in ipairs({ '{"id":"x","object":"chat.completion.chunk"}', "{}", '{"foo":1}' }) do
+      local f = script(answer(sse({ data, data }, false)))
+      local stream = assert(client_of(f):request({ path = "x", body = {}, stream = true }))
+      local seen = 0
+      for _ in stream:chunks() do seen = seen + 1 end
+      assert.equal(2, seen)
+      local event, err = stream:next()
+      assert.is_nil(event)
+      assert.is_nil(err)
+    end
+  end)
+
+  it("is truncated while one of n choices has not said why it ended", function()
+    local function ask(events)
+      return assert(client_of(script(answer(sse(events, false)))).chat.completions:create({
+        messages = { { role = "user", content = "x" } }, n = 2, stream = true })):result()
+    end
+    local first = { chunk({ content = "a" }), chunk({ finish = "stop" }) }
+    local result, err = ask(first)
+    assert.is_nil(result)
+    assert.equal("truncated", err.kind)
+    first[3], first[4] = chunk({ content = "b", index = 1 }), chunk({ finish = "stop", index = 1 })
+    assert.equal(2, #assert(ask(first)).choices)
+  end)
+
+  it("is cancelled, not truncated, where the task that opened it was", function()
+    local f = script(answer(sse({ HELLO[2] }, false), nil, OPEN))
+    local stream
+    local t = marea.spawn(function()
+      stream = assert(open(f))
+      marea.sleep(5)
+    end)
+    while not stream do marea.sleep(0.01) end
+    t:cancel()
+    local _, err = drain(stream)
+    assert.equal("cancelled", err.kind)
+    assert.equal("cancelled", select(2, stream:result()).kind)
   end)
 
   it("is no success because of a ping, or a chunk of another kind, that came before", function()

@@ -137,11 +137,28 @@ describe("marea.semaphore", function()
   end)
 
   it("refuses less than one place, at the caller's line", function()
-    for _, n in ipairs({ 0, -1, "2", false }) do
-      assert.matches("sync_spec.lua:%d+: marea.semaphore expects", failure(function()
-        marea.semaphore(n)
-      end))
+    for _, n in ipairs({ 0, -1, "2", false, 1.5, 0 / 0, math.huge }) do
+      assert.matches("^[^:]*sync_spec.lua:%d+: marea.semaphore: expected a whole number of at least 1, got ",
+        failure(function() marea.semaphore(n) end))
     end
+  end)
+
+  it("refuses the release of a place nobody has, at the caller's line", function()
+    local s = marea.semaphore(2)
+    local function release() s:release() end
+    assert.matches("^[^:]*sync_spec.lua:%d+: semaphore:release: no place is taken", failure(release))
+    s:acquire()
+    s:acquire()
+    s:release()
+    s:release()
+    assert.matches("^[^:]*sync_spec.lua:%d+: semaphore:release: no place is taken", failure(release))
+    s:acquire()     -- what was refused has changed nothing
+    s:acquire()
+    local t = marea.spawn(s.acquire, s)
+    marea.sleep(0)
+    assert.equal(1, s:waiting())
+    s:release()
+    t:await()
   end)
 end)
 
@@ -295,7 +312,10 @@ describe("marea.queue", function()
   it("refuses nil, and a size below one, at the caller's line", function()
     local q = marea.queue()
     assert.matches("sync_spec.lua:%d+: queue:put: nil", failure(function() q:put(nil) end))
-    assert.matches("sync_spec.lua:%d+: marea.queue expects", failure(function() marea.queue(0) end))
+    for _, n in ipairs({ 0, -1, "2", false, 1.5, 0 / 0 }) do
+      assert.matches("^[^:]*sync_spec.lua:%d+: marea.queue: expected a whole number of at least 1, got ",
+        failure(function() marea.queue(n) end))
+    end
   end)
 
   it("holds a hundred thousand values without slowing down", function()

@@ -605,6 +605,19 @@ describe("tasks", function()
     end)
   end)
 
+  it("raise a message through several awaits with one traceback, that of where it happened", function()
+    local function culprit() error("boom") end
+    local err = failure(marea.run, function()
+      local function awaiting(f)
+        local t = marea.spawn(f)
+        return function() t:await() end
+      end
+      awaiting(awaiting(awaiting(function() marea.sleep(0) culprit() end)))()
+    end)
+    assert.matches("task_spec.lua:%d+: boom\nstack traceback:.*culprit", err)
+    assert.equal(1, select(2, err:gsub("stack traceback:", "")), err)
+  end)
+
   describe("marea.sleep", function()
     it("waits as long as said, and lets others run", function()
       local order = {}
@@ -626,8 +639,11 @@ describe("tasks", function()
     end)
 
     it("refuses what is not a number, at the caller's line", function()
-      assert.matches("task_spec.lua:%d+: marea.sleep expects seconds, got nil", failure(function()
+      assert.matches("^[^:]*task_spec.lua:%d+: marea.sleep: expected a number of seconds, got nil", failure(function()
         marea.sleep()
+      end))
+      assert.matches("^[^:]*task_spec.lua:%d+: marea.sleep: expected a number of seconds", failure(function()
+        marea.sleep(0 / 0)
       end))
     end)
   end)
@@ -790,8 +806,15 @@ describe("tasks", function()
       assert.matches("task_spec.lua:%d+: marea.map expects a function", failure(function()
         marea.map({ 1 }, 2)
       end))
-      assert.matches("task_spec.lua:%d+: marea.map: concurrency must be", failure(function()
-        marea.map({ 1 }, print, { concurrency = 0 })
+      for _, n in ipairs({ 0, 1.5, 0 / 0, "2" }) do
+        assert.matches("^[^:]*task_spec.lua:%d+: marea.map, options, concurrency: expected a whole number of at least",
+          failure(function() marea.map({ 1 }, print, { concurrency = n }) end))
+      end
+      assert.matches("^[^:]*task_spec.lua:%d+: marea.map, options: .*table", failure(function()
+        marea.map({ 1 }, print, 5)
+      end))
+      assert.matches("^[^:]*task_spec.lua:%d+: marea.map, options: unknown option .concurency.", failure(function()
+        marea.map({ 1 }, print, { concurency = 2 })
       end))
     end)
   end)
@@ -813,6 +836,19 @@ describe("tasks", function()
       assert.is_true(core.now() - started >= 0.1 and core.now() - started < 2)
       assert.equal(0, require("marea.loop").engine():stats().transfers)
       assert.is_not_nil(f.wait_event("eof", 1))
+    end)
+
+    it("cancels f at the point where it waits; the caller alone hears of a timeout", function()
+      local seen
+      local value, err = marea.timeout(0.02, function()
+        local _, inside = pcall(marea.sleep, 5)
+        seen = inside
+        error(inside, 0)
+      end)
+      assert.is_true(is_cancelled(seen), tostring(seen))
+      assert.is_nil(value)
+      assert.is_true(marea.is_error(err))
+      assert.equal("timeout", err.kind)
     end)
 
     it("closes the tasks f was waiting for in a group", function()
@@ -871,9 +907,11 @@ describe("tasks", function()
     end)
 
     it("refuses what it can't use, at the caller's line", function()
-      assert.matches("task_spec.lua:%d+: marea.timeout expects seconds", failure(function()
-        marea.timeout(print, 1)
-      end))
+      for _, seconds in ipairs({ print, 0 / 0, "1" }) do
+        assert.matches("^[^:]*task_spec.lua:%d+: marea.timeout: expected a number of seconds", failure(function()
+          marea.timeout(seconds, print)
+        end))
+      end
       assert.matches("task_spec.lua:%d+: marea.timeout expects a function", failure(function()
         marea.timeout(1)
       end))

@@ -129,7 +129,7 @@ end
 --- Header lines, made anew for each try; or nil and an error.
 function call_methods:make_headers()
   local s = self.settings
-  local key, err = settings.key(s, self.api_key)
+  local key, err = settings.key(s, self.api_key, self.headers)
   if err then return nil, err end
   if self.key and self.key ~= key then     -- a server may still speak of it
     self.earlier_keys = self.earlier_keys or {}

@@ -153,6 +153,13 @@ local function find_key(s, source)
   return nil, ("no key: set %s, or give api_key"):format(s.preset.api_key_env)
 end
 
+local function names_secret(list)
+  for name, value in pairs(list or {}) do
+    if value and redact.is_secret_header(name) then return true end
+  end
+  return false
+end
+
 -- A key must not cross the open internet unencrypted.
 local function is_nearby(host)
   if url.is_loopback(host) then return true end
@@ -166,11 +173,7 @@ local function is_nearby(host)
 end
 
 local function has_secret(s, options)
-  if options.api_key ~= nil or s.preset.api_key_env ~= nil then return true end
-  for name, value in pairs(s.headers) do
-    if value and redact.is_secret_header(name) then return true end
-  end
-  return false
+  return options.api_key ~= nil or s.preset.api_key_env ~= nil or names_secret(s.headers)
 end
 
 local function check_safety(level, s, options)
@@ -342,9 +345,10 @@ function settings.blanker(s, key, more, earlier)
 end
 
 --- The key for one try; nil and an error where one is needed and missing.
-function settings.key(s, source)
+---@param own table|nil headers of the call
+function settings.key(s, source, own)
   local key, fault = find_key(s, source)
-  if key and s.exposed then
+  if s.exposed and (key or names_secret(own)) then
     key, fault = nil, "base_url: http would show the key to everybody on the way: use https"
   end
   if key or fault == "" then return key end
