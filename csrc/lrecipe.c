@@ -146,8 +146,9 @@ void recipe_learn (struct recipe *r, lua_State *L, int value, int parts,
 
 
 int recipe_make (const struct recipe *r, lua_State *L, int parts, int text) {
-  const int *s = r->steps, *end = s + r->n;
+  const int *s = r->steps, *end;
   if (s == NULL || !lua_checkstack(L, 2 * MAX_DEPTH + 4)) return 0;
+  end = s + r->n;
   while (s < end) switch (*s++) {
     case TABLE:
       lua_createtable(L, s[0], s[1]);
