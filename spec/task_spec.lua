@@ -476,7 +476,7 @@ describe("tasks", function()
             stream = assert(client_of(f).chat.completions:create{ messages = MESSAGES, stream = true })
             stream:result()
           end)
-          marea.sleep(0.05)
+          repeat marea.sleep(0.01) until stream
           t:cancel(reason)
           assert.equal(reason, failure(t.await, t))
           assert.equal("cancelled", t.status)

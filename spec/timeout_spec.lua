@@ -176,7 +176,7 @@ describe("a clock", function()
       guard.pooled = 1
       local bytes = HEAD .. text("despacio", "stop") .. DONE .. LAST
       local f = s:script({ { { send_each = bytes, size = math.ceil(#bytes / 15), delay = 0.1 } } })
-      local got, err, took = faults.read(faults.client(f, { timeout = { idle = 0.3, first_byte = 1.5 } }))
+      local got, err, took = faults.read(faults.client(f, { timeout = { idle = 0.9, first_byte = 3 } }))
       assert.is_nil(err)
       assert.equal("despacio", got)
       assert.is_true(took > 1.2)
