@@ -7,7 +7,7 @@ local loop = require("marea.loop")
 local socket = require("socket")
 local server = require("spec.support.server")
 
-local SLOW = os.getenv("MAREA_SANITIZED") and 10 or 1
+local SLOW = os.getenv("MAREA_SANITIZED") and 10 or 3
 local messages = { { role = "user", content = "Hola" } }
 local TEXT = 'A script, not a model, answers. You said: "Hola"'
 

@@ -101,7 +101,7 @@ describe("a thousand streams at once", function()
       end
     end
     assert.equal(STREAMS, gone)
-    assert.is_true(latest < closed_by + 0.05,
+    assert.is_true(latest < closed_by + 0.2,
       ("the last was closed %.0f ms after"):format((latest - left) * 1000))
   end)
 
@@ -123,6 +123,6 @@ describe("a thousand streams at once", function()
         assert.equal("0" .. ("x"):rep(PIECES - 2) .. "!", text)
       end
     end)
-    assert.is_true(took < 0.05, "took " .. took .. " s")
+    assert.is_true(took < 0.2, "took " .. took .. " s")
   end)
 end)
