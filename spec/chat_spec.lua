@@ -457,6 +457,11 @@ describe("tool calls in a stream", function()
       fragment('{"index":0,"function":{"name":"f","arguments":"}"}}'), CALLS }))
   end)
 
+  it("may say their name again, longer", function()
+    assert.same({ "a web_search{}" }, ids({ fragment('{"index":0,"id":"a","function":{"name":"web"}}'),
+      fragment('{"index":0,"function":{"name":"web_search","arguments":"{}"}}'), CALLS }))
+  end)
+
   it("without an id get one, each its own, the same in event, result and message", function()
     for _, id in ipairs({ "", '"id":"",', '"id":null,' }) do
       local first, calls, whole = call_of({

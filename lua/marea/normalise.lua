@@ -144,13 +144,14 @@ function normalise.call(calls, fragment)
   return call
 end
 
---- The name after one more piece: set once; a different piece goes on only
---- while no arguments have come.
+--- The name after one more piece: set once; while no arguments have come, a
+--- longer one that begins with it takes its place, and any other piece goes on.
 function normalise.name(call, piece)
   if not said(piece) or type(piece) ~= "string" then return end
   if not call.name then call.name = piece
   elseif piece ~= call.name and #call.arguments == 0 then
-    call.name = call.name .. piece
+    local begins_with_it = piece:sub(1, #call.name) == call.name
+    call.name = begins_with_it and piece or call.name .. piece
   end
 end
 
