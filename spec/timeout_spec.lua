@@ -256,7 +256,7 @@ describe("a clock", function()
       guard.pooled = 1
       local _, err, took = faults.ask(faults.client(f, { max_retries = 50 }), { timeout = 0.7 })
       assert.is_true(took <= 0.7 + faults.LATE, took)
-      assert.is_true(#err.attempts >= 2 and #err.attempts <= 4)
+      assert.is_true(#err.attempts >= (os.getenv("MAREA_SANITIZED") and 2 or 3) and #err.attempts <= 4)
       assert.equal(#err.attempts, #f.requests())
     end)
 
