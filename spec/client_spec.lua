@@ -6,6 +6,7 @@ local uv = require("luv")
 local marea = require("marea")
 local json = require("marea.json")
 local server = require("spec.support.server")
+local leaks = require("spec.support.leaks")
 
 local OK = { { status = 200, body = '{"choices":[{"message":{"role":"assistant","content":"ok"}}]}' } }
 local HI = { { role = "user", content = "Hi" } }
@@ -719,16 +720,14 @@ describe("a client", function()
       assert(client:ask("x"))
       weak[client], weak[client.chat.completions] = true, true
     end
-    collectgarbage()
-    collectgarbage()
+    leaks.collect()
     assert.is_nil(next(weak))
   end)
 
   it("is kept by what belongs to it: an endpoint alone goes on working", function()
     local f = script()
     local completions = client_of(f).chat.completions
-    collectgarbage()
-    collectgarbage()
+    leaks.collect()
     assert.equal("ok", tostring(assert(completions:create({ messages = HI }))))
   end)
 end)

@@ -10,6 +10,7 @@ local marea = require("marea")
 local on_collect = require("marea.compat").on_collect
 local server = require("spec.support.server")
 local sweep = require("spec.support.sweep")
+local leaks = require("spec.support.leaks")
 
 local client_of, failure, is_cancelled = calls.client_of, calls.failure, calls.is_cancelled
 
@@ -202,8 +203,7 @@ describe("coroutines", function()
       both_ways(function()
         local got
         do on_collect(function() got = ask() end) end
-        collectgarbage()
-        collectgarbage()
+        leaks.collect()
         assert.equal("hola", got)
       end)
     end)
@@ -373,9 +373,7 @@ describe("coroutines", function()
         end)
         assert.equal("uno", generator())
       end
-      collectgarbage()
-      collectgarbage()
-      collectgarbage()
+      leaks.collect()
       assert.equal(0, loop.engine():stats().transfers)
       assert.is_not_nil(f.wait_event("eof", 1))
     end)

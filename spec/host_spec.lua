@@ -6,6 +6,7 @@ local marea = require("marea")
 local loop = require("marea.loop")
 local socket = require("socket")
 local server = require("spec.support.server")
+local leaks = require("spec.support.leaks")
 
 local SLOW = os.getenv("MAREA_SANITIZED") and 10 or 3
 local messages = { { role = "user", content = "Hola" } }
@@ -32,8 +33,7 @@ describe("a host", function()
   end
 
   after_each(function()
-    collectgarbage()
-    collectgarbage()
+    leaks.collect()
     assert.equal(0, loop.engine():stats().transfers)
     assert.equal(0, loop.engine():stats().timers)
   end)

@@ -41,8 +41,7 @@ end
 
 local function nothing_left()
   loop.turn(0)
-  collectgarbage()
-  collectgarbage()
+  leaks.collect()
   local stats = loop.engine():stats()
   assert.same({ transfers = 0, timers = 0, objects = 0 },
     { transfers = stats.transfers, timers = stats.timers, objects = stats.objects })

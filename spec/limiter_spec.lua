@@ -8,6 +8,7 @@ local limiter = require("marea.limiter")
 local marea = require("marea")
 local server = require("spec.support.server")
 local sweep = require("spec.support.sweep")
+local leaks = require("spec.support.leaks")
 
 local failure, is_cancelled = calls.failure, calls.is_cancelled
 
@@ -57,8 +58,7 @@ describe("limits", function()
     local leave = limits:enter()
     assert.is_function(leave)
     leave = nil  -- luacheck: ignore 311
-    collectgarbage()
-    collectgarbage()
+    leaks.collect()
     assert.equal(0, limits.running)
   end)
 
@@ -238,8 +238,7 @@ describe("limits", function()
       assert(client.chat.completions:create { messages = calls.MESSAGES, stream = true })
     end
     drop()
-    collectgarbage()
-    collectgarbage()
+    leaks.collect()
     assert.equal(0, client.limits.running)
     assert.equal(0, require("marea.loop").engine():stats().transfers)
   end)

@@ -4,6 +4,7 @@
 local marea = require("marea")
 local loop = require("marea.loop")
 local server = require("spec.support.server")
+local leaks = require("spec.support.leaks")
 
 local STREAMS, PIECES = 1000, 12
 local messages = { { role = "user", content = "Hola" } }
@@ -71,8 +72,7 @@ describe("a thousand streams at once", function()
     for i = 1, STREAMS do assert.equal("0" .. ("x"):rep(PIECES - 2) .. "!", texts[i]) end
     assert.equal(STREAMS, begun)
     assert.is_true(least >= PIECES / 2, "when the first ended, another had " .. least .. " pieces")
-    collectgarbage()
-    collectgarbage()
+    leaks.collect()
     assert.equal(0, loop.engine():stats().transfers)
   end)
 

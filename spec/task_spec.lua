@@ -7,6 +7,7 @@ local core = require("marea.core")
 local marea = require("marea")
 local server = require("spec.support.server")
 local sweep = require("spec.support.sweep")
+local leaks = require("spec.support.leaks")
 
 local client_of, replying, silent, stalling = calls.client_of, calls.replying, calls.silent, calls.stalling
 local failure, quick_failure = calls.failure, calls.quick_failure
@@ -176,8 +177,7 @@ describe("tasks", function()
           if i % 5 == 0 then t:cancel() end
         end
       end)
-      collectgarbage()
-      collectgarbage()
+      leaks.collect()
       assert.is_nil(next(seen))
     end)
   end)
@@ -579,8 +579,7 @@ describe("tasks", function()
         local t = marea.spawn(function() client_of(f):ask "hola" end)
         marea.sleep(0.05)
         do require("marea.compat").on_collect(function() t:cancel() end) end
-        collectgarbage()
-        collectgarbage()
+        leaks.collect()
         marea.sleep(0)
         assert.equal("cancelled", t.status)
       end)
