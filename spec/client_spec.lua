@@ -213,7 +213,7 @@ describe("a wrong call raises at the caller's line, and sends nothing", function
     wrong(function() bare.chat.completions:create({ messages = HI }) end, CREATE, "model")
     wrong(function() bare:ask("x") end, "model")
     local kinds = marea.client({ base_url = f.base_url, model = { embeddings = "e" } })
-    wrong(function() kinds.responses:create({ input = "x" }) end, "model", "chat")
+    wrong(function() kinds.responses:create({ input = "x" }) end, "model", "responses")
   end)
 end)
 

@@ -57,13 +57,14 @@ local function known_names(form)
 end
 
 --- Every key of t must be in the form (key -> what is expected), and fit it.
-function check.fields(level, who, t, form)
+---@param more? fun(subject: any): string goes on with the list of what is known
+function check.fields(level, who, t, form, more, subject)
   if type(t) ~= "table" then check.fail(level + 1, who, "a table", t) end
   for key, value in pairs(t) do
     local expected = form[key]
     if not expected then
-      error(("%s: unknown option %q (known: %s)"):format(who, tostring(key), known_names(form)),
-        level + 2)
+      error(("%s: unknown option %q (known: %s%s)"):format(who, tostring(key), known_names(form),
+        more and more(subject) or ""), level + 2)
     end
     check.value(level + 1, who .. ", " .. key, expected, value)
   end

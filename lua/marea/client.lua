@@ -3,6 +3,7 @@
 -- through which every call goes.
 
 local core = require "marea.core"
+local bounds = require("marea.compat").lazy "marea.bounds"
 local json = require "marea.json"
 local check = require "marea.check"
 local embeddings = require("marea.compat").lazy "marea.embeddings"
@@ -129,7 +130,7 @@ end
 --- Header lines, made anew for each try; or nil and an error.
 function call_methods:make_headers()
   local s = self.settings
-  local key, err = settings.key(s, self.api_key, self.headers)
+  local key, err = settings.key(s, self.api_key, self.headers, self.public)
   if err then return nil, err end
   if self.key and self.key ~= key then     -- a server may still speak of it
     self.earlier_keys = self.earlier_keys or {}
@@ -144,7 +145,8 @@ local function make_call(s, endpoint, body, streamed, options)
   local own = options.headers and settings.copy(options.headers)   -- every try sends the same
   local call = {
     method = endpoint.method, body = body, whole = not streamed,
-    url = settings.url(s, endpoint.path, options.query or endpoint.query, 3),
+    url = settings.url(s, endpoint.path, options.query or endpoint.query, 3, options.base),
+    public = s.preset.public_endpoints and settings.is_public(s, endpoint.path),
     clocks = timeout ~= s.timeout and timeout or nil,
     deadline = timeout.total and core.now() + timeout.total,
     max_retries = options.max_retries or s.max_retries,
@@ -196,35 +198,44 @@ local function send_parts(s, endpoint, parts, whole, options, level, who)
   end)
 end
 
--- The parameters as they go out: the caller's, and what he left to us.
-local function complete(s, endpoint, params)
+-- The parameters as they go out: the caller's, what named options and the
+-- preset put in, and what he left to us.
+local function complete(s, endpoint, params, effect, level)
   local out = {}
-  for key, value in pairs((s.preset.required or {})[endpoint.path] or {}) do out[key] = value end
   for key, value in pairs(params) do out[key] = value end
+  if effect then settings.fill(out, effect) end
+  local missing = s.preset.required and bounds.fill(s.preset, endpoint.path, out)
+  if missing then
+    error(("%s: %s needs %s"):format(endpoint.who, s.preset.name or "the provider", missing), level + 1)
+  end
   if out.model == nil and endpoint.kind then out.model = settings.model(s, endpoint.kind) end
+  if effect then out.model = settings.suffixed(out.model, effect) end
   if s.preset.stream_default and endpoint.streams and out.stream == nil then out.stream = false end
   return out
+end
+
+-- Parameters of a GET are its query.
+local function get(s, endpoint, params, options, level)
+  local query = settings.copy(params, options.query)
+  local all = settings.copy(options)
+  all.query = next(query) and query
+  return send(s, { method = "GET", path = endpoint.path }, nil, all, level, endpoint.who)
 end
 
 --- What the endpoints call. `level` is that of their caller, counted from him
 --- who calls this: they must do so by a tail call.
 function client.call(s, endpoint, params, options, level)
   local who = endpoint.who
-  options = settings.check_call(level, who, options)
-  if endpoint.method == "GET" then
-    local query = {}
-    for key, value in pairs(params or {}) do query[key] = value end
-    for key, value in pairs(options.query or {}) do query[key] = value end
-    local get = { method = "GET", path = endpoint.path, query = nil }
-    local with_query = {}
-    for key, value in pairs(options) do with_query[key] = value end
-    with_query.query = next(query) and query or nil
-    return send(s, get, nil, with_query, level, who)
-  end
-  params = complete(s, endpoint, params)
+  options = settings.check_call(level, who, options, s, endpoint.path)
+  local effect = settings.effect(s, endpoint.path, params, options)
+  options = effect and effect.options or options
+  if endpoint.method == "GET" then return get(s, endpoint, params, options, level) end
+  params = complete(s, endpoint, params, effect, level + 1)
   if endpoint.kind and params.model == nil and not s.preset.model_optional then
     error(who .. ": no model given, and the client has none for " .. endpoint.kind, level + 1)
   end
+  local refused = s.preset.ranges and bounds.check(s.preset, endpoint.path, params)
+  if refused then return nil, refused end
   local sent = { method = endpoint.method, path = endpoint.path, choices = endpoint.choices,
     streamed = endpoint.streams and params.stream == true,
     decoding = endpoint.decoding, judge = endpoint.judge }
@@ -244,12 +255,20 @@ function methods:request(params, options)
   local s = settings_of(self, who)
   check.fields(1, who, params, request_fields)
   if not params.path then check.fail(1, who .. ", path", "a non-empty string", nil) end
-  options = settings.check_call(1, who, options)
+  options = settings.check_call(1, who, options, s, params.path)
   local method = (params.method or (params.body and "POST" or "GET")):upper()
   if not method:find("^%u+$") then check.fail(1, who .. ", method", "a method's name", params.method) end
   local endpoint = { method = method, path = params.path, any = true,
     query = params.query, streamed = params.stream }
-  return send(s, endpoint, params.body, options, 1, who)
+  local body, effect = params.body, settings.effect(s, params.path, params.body, options)
+  if effect then
+    options = effect.options
+    if type(body) == "table" then
+      body = settings.fill(settings.copy(body), effect)
+      body.model = settings.suffixed(body.model, effect)
+    end
+  end
+  return send(s, endpoint, body, options, 1, who)
 end
 
 --- One user message in, a completion out. `params` may hold further parameters.

@@ -47,13 +47,13 @@ endpoints.chat = {
 
 endpoints.completions = {
   who = "client.completions:create", method = "POST", path = "completions",
-  kind = "chat", streams = true, choices = true,
+  kind = "completions", streams = true, choices = true,
   check = need("prompt", "a string or a table"),
 }
 
 endpoints.responses = {
   who = "client.responses:create", method = "POST", path = "responses",
-  kind = "chat", streams = true, check = need("input", "a string or a table"),
+  kind = "responses", streams = true, check = need("input", "a string or a table"),
 }
 
 endpoints.embeddings = {
@@ -89,11 +89,14 @@ local function post(endpoint)
   end
 end
 
-local function list_models(self, params, options)
-  local who = "client.models:list"
-  local settings = owner(self, who)
-  if params ~= nil then check.value(1, who, "a table", params) end
-  return call(settings, { who = who, method = "GET", path = "models" }, params, options, 1)
+-- A list to be had by GET; parameters are the query.
+local function list(who, path)
+  local endpoint = { who = who, method = "GET", path = path }
+  return function(self, params, options)
+    local settings = owner(self, who)
+    if params ~= nil then check.value(1, who, "a table", params) end
+    return call(settings, endpoint, params, options, 1)
+  end
 end
 
 local function retrieve_model(self, id, options)
@@ -108,7 +111,8 @@ local tree = {
   completions = { create = post(endpoints.completions) },
   responses = { create = post(endpoints.responses) },
   embeddings = { create = post(endpoints.embeddings) },
-  models = { list = list_models, retrieve = retrieve_model },
+  models = { list = list("client.models:list", "models"), retrieve = retrieve_model },
+  embedding_models = { list = list("client.embedding_models:list", "embedding-models") },
 }
 
 local function grow(settings, branch)

@@ -14,14 +14,15 @@ local url = require("marea.compat").lazy "marea.url"
 ---@field api_key_env? string environment variable that holds the key
 ---@field key_optional? boolean works without a key: no header is sent then
 ---@field public_endpoints? string[] those that work without a key
----@field auth? { header: string, prefix: string, alternatives?: table[] }
+---@field auth? { header: string, prefix: string, alternatives?: table[] } the others are for the client's `auth`
 ---@field endpoints? string[] the documented ones, nil where not listed
 ---@field models table<string, marea.preset.model> empty where the page names none
 ---@field default_model table<string, string> by kind: chat, embeddings, speech, transcription
 ---@field model_optional? boolean the key decides which model answers
----@field required? table<string, table> by endpoint: sent where the caller gives no value
+---@field required? table<string, table> by endpoint: values sent where the caller gives none; and, as a
+---  list, the names of those that only he can give
 ---@field defaults? table<string, table> by endpoint: what the server assumes; never sent
----@field ranges? table<string, table> by endpoint and parameter: { lowest, highest }
+---@field ranges? table<string, table> by endpoint and parameter: { lowest, highest }; refused outside
 ---@field extra_parameters? table<string, string[]> by endpoint: beyond OpenAI's
 ---@field limits? { requests_per_minute?: number, concurrent?: number, requests_per_second?: number }
 ---@field max_file_size? integer bytes of an uploaded file
@@ -33,9 +34,7 @@ local url = require("marea.compat").lazy "marea.url"
 ---@field max_tokens_parameter? string the name to write the bound on tokens with
 ---@field formats? table<string, string[]> by endpoint: values of response_format
 ---@field reasoning? table fields, tags, switch, verbatim, exclude, echo
----@field suffixes? string[] that a model's name may end in
----@field option_headers? table<string, string[]> request headers with their values
----@field plans? table<string, string> what takes the place of base_url's final /v1
+---@field options? table<string, marea.preset.option> named options: see marea.options
 
 ---@class marea.preset.model
 ---@field kinds string[]

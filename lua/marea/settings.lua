@@ -6,6 +6,7 @@
 local check = require "marea.check"
 local headers = require("marea.compat").lazy "marea.headers"
 local limiter = require "marea.limiter"
+local named_options = require("marea.compat").lazy "marea.options"
 local providers = require("marea.compat").lazy "marea.providers"
 local redact = require("marea.compat").lazy "marea.redact"
 local url = require "marea.url"
@@ -19,7 +20,7 @@ local client_options = {
   timeout = "a number of seconds or a table", max_retries = "a whole number of at least 0",
   limits = "a table", proxy = "a string", ca_file = "a non-empty string",
   verify = "a boolean", on = "a table", max_body_size = "a whole number of at least 1",
-  max_event_size = "a whole number of at least 1",
+  max_event_size = "a whole number of at least 1", auth = "a non-empty string",
 }
 
 local call_options = {
@@ -71,13 +72,28 @@ local function check_model(level, model)
   end
 end
 
---- Checks the second table of a call.
-function settings.check_call(level, who, options)
+local function known_beside(preset)
+  return ("; %s has %s"):format(preset.name or "it", named_options.names(preset))
+end
+
+--- Checks the second table of a call. The preset's own options come back under
+--- `named`.
+---@param path string of the endpoint
+function settings.check_call(level, who, options, s, path)
   if options == nil then return {} end
-  check.fields(level + 1, who .. ", options", options, call_options)
-  check_timeout(level + 1, who, options.timeout)
-  check_headers(level + 1, who, options.headers)
-  return options
+  if type(options) ~= "table" then check.fail(level + 1, who .. ", options", "a table", options) end
+  local own, named = options, nil
+  for name in pairs(options) do
+    if not call_options[name] then own, named = named_options.part(options, s.preset) break end
+  end
+  check.fields(level + 1, who .. ", options", own, call_options, known_beside, s.preset)
+  check_timeout(level + 1, who, own.timeout)
+  check_headers(level + 1, who, own.headers)
+  if named then
+    named_options.check(level + 1, who .. ", options", named, s.preset, path)
+    own.named = named
+  end
+  return own
 end
 
 local function check_file(level, path)
@@ -89,9 +105,15 @@ local function check_file(level, path)
   end
 end
 
-local function check_client(level, options)
+-- Returns the preset's own options, if there are any.
+local function check_client(level, options, preset)
   local who = "marea.client"
-  check.fields(level + 1, who, options, client_options)
+  local own, named = options, nil
+  for name in pairs(options) do
+    if not client_options[name] then own, named = named_options.part(options, preset) break end
+  end
+  check.fields(level + 1, who, own, client_options, known_beside, preset)
+  if named then named_options.check(level + 1, who, named, preset) end
   check_timeout(level + 1, who, options.timeout)
   check_headers(level + 1, who, options.headers)
   check_model(level + 1, options.model)
@@ -103,17 +125,20 @@ local function check_client(level, options)
   if options.proxy and options.proxy:find("[%c ]") then
     error(who .. ", proxy: it holds a space or a control character", level + 2)
   end
+  return named
 end
 
 ---- the provider -------------------------------------------------------------
 
 local function find_preset(level, options)
+  if type(options) ~= "table" then check.fail(level + 1, "marea.client", "a table", options) end
   local name = options.provider
   if name == nil then
     if options.base_url then return { models = {}, default_model = {}, key_optional = true } end
     name = "openai"
   end
   if type(name) == "table" then return name end
+  check.value(level + 1, "marea.client, provider", "a string or a table", name)
   local preset, message = providers.get(name)
   if not preset then error("marea.client, provider: " .. message, level + 2) end
   return preset
@@ -139,6 +164,23 @@ local function clean_key(key)
   return key
 end
 
+-- The header a key goes in. Without a preset that says which there are, any.
+local function find_auth(level, preset, header)
+  local usual = preset.auth or { header = "Authorization", prefix = "Bearer " }
+  if not header or usual.header:lower() == header:lower() then return usual end
+  local names = { usual.header }
+  for _, form in ipairs(usual.alternatives or {}) do
+    if form.header:lower() == header:lower() then return form end
+    names[#names + 1] = form.header
+  end
+  if not preset.name then
+    check_headers(level + 1, "marea.client, auth", { [header] = "key" })
+    return { header = header, prefix = "" }
+  end
+  error(("marea.client, auth: %s takes its key in %s, not in %q"):format(preset.name,
+    table.concat(names, " or "), header), level + 2)
+end
+
 --- The key for one try, or nil and why there is none ("" where none is needed).
 local function find_key(s, source)
   source = source or s.api_key
@@ -150,7 +192,7 @@ local function find_key(s, source)
   local key, fault = clean_key(source or "")
   if key or fault then return key, fault end
   if s.preset.key_optional or not s.preset.api_key_env then return nil, "" end
-  return nil, ("no key: set %s, or give api_key"):format(s.preset.api_key_env)
+  return nil, ("no key: set %s, or give api_key"):format(s.preset.api_key_env), true
 end
 
 local function names_secret(list)
@@ -216,11 +258,12 @@ end
 
 --- Settings from the options of marea.client.
 function settings.new(level, options)
-  check_client(level + 1, options)
-  options = merge(options)     -- the caller may go on using his table
   local preset = find_preset(level + 1, options)
+  local named = check_client(level + 1, options, preset)
+  options = merge(options)     -- the caller may go on using his table
   local s = {
-    preset = preset, options = options, base_url = find_base(level + 1, options, preset),
+    preset = preset, named = named, auth = find_auth(level + 1, preset, options.auth),
+    options = options, base_url = find_base(level + 1, options, preset),
     api_key = options.api_key, model = options.model, headers = merge(options.headers),
     timeout = clocks_from(default_clocks, options.timeout),
     max_retries = options.max_retries or 2, on = options.on or {},
@@ -263,7 +306,12 @@ local function inherited(base, options)
   if not has_moved(base, options) then return base.options, base.headers end
   local kept, headers_kept = merge(base.options), {}
   kept.api_key = nil
-  if options.provider ~= nil then kept.base_url, kept.model = nil, nil end
+  if options.provider ~= nil then
+    for name in pairs(kept) do
+      if not client_options[name] then kept[name] = nil end
+    end
+    kept.base_url, kept.model, kept.auth = nil, nil, nil
+  end
   if options.provider == nil then kept.provider = without_key(base.preset) end
   for name, value in pairs(base.headers) do
     if not redact.is_secret_header(name) then headers_kept[name] = value end
@@ -274,7 +322,8 @@ end
 --- Settings as `base`, but for `options`. Limits are shared unless given, or
 --- another provider is.
 function settings.extend(level, base, options)
-  check_client(level + 1, options)
+  if type(options) ~= "table" then check.fail(level + 1, "marea.client", "a table", options) end
+  check_client(level + 1, options, options.provider ~= nil and find_preset(level + 1, options) or base.preset)
   local kept, kept_headers = inherited(base, options)
   local all = merge(kept, options)
   all.headers = merge_headers(kept_headers, options.headers)
@@ -346,8 +395,10 @@ end
 
 --- The key for one try; nil and an error where one is needed and missing.
 ---@param own table|nil headers of the call
-function settings.key(s, source, own)
-  local key, fault = find_key(s, source)
+---@param public boolean|nil whether the endpoint does without
+function settings.key(s, source, own, public)
+  local key, fault, missing = find_key(s, source)
+  if missing and public then fault = "" end
   if s.exposed and (key or names_secret(own)) then
     key, fault = nil, "base_url: http would show the key to everybody on the way: use https"
   end
@@ -376,8 +427,7 @@ end
 local function make_lines(s, key, own, with_body, streamed)
   local list, places = {}, {}
   fixed_headers(list, places, with_body, streamed)
-  local auth = s.preset.auth or { header = "Authorization", prefix = "Bearer " }
-  if key then put(list, places, auth.header, (auth.prefix or "") .. key) end
+  if key then put(list, places, s.auth.header, (s.auth.prefix or "") .. key) end
   for name, value in pairs(s.headers) do put(list, places, name, value) end
   for name, value in pairs(own or {}) do put(list, places, name, value) end
   local out = { "Expect:" }      -- libcurl would wait for leave to send
@@ -401,8 +451,8 @@ end
 
 --- The URL of a path. Those of the first few paths are kept: a client calls
 --- the same endpoints again and again, or ever new ones that need no keeping.
-function settings.url(s, path, query, level)
-  if query then return url.join(s.base_url, path, query, level + 1) end
+function settings.url(s, path, query, level, base)
+  if query or base then return url.join(base or s.base_url, path, query, level + 1) end
   local kept = s.urls[path]
   if not kept then
     kept = url.join(s.base_url, path, nil, level + 1)
@@ -434,11 +484,47 @@ function settings.transfer(s, streamed)
   return s.transfers[which]
 end
 
---- The model for a kind of call, where the caller names none.
+local function of_kind(models, kind)
+  return models[kind] or (kind == "completions" or kind == "responses") and models.chat or nil
+end
+
+--- The model for a kind of call, where the caller names none. One for chat is
+--- one for completions and responses too, where none is named for those.
 function settings.model(s, kind)
   local given = s.model
-  if type(given) == "table" then given = given[kind] end
-  return given or (s.preset.default_model or {})[kind]
+  if type(given) == "table" then given = of_kind(given, kind) end
+  return given or of_kind(s.preset.default_model or {}, kind)
+end
+
+--- Whether an endpoint answers without a key.
+function settings.is_public(s, path)
+  for _, public in ipairs(s.preset.public_endpoints or {}) do
+    if public == path then return true end
+  end
+  return false
+end
+
+--- What named options do to a call, or nil where there are none.
+---@param path string
+---@param params table|nil
+---@param options table the second table of the call
+---@return table|nil effect
+function settings.effect(s, path, params, options)
+  if not s.named and not options.named then return nil end
+  local effect = named_options.effect(s.preset, path, params, s.named, options.named)
+  effect.options = merge(options)
+  if next(effect.headers) then effect.options.headers = merge_headers(effect.headers, options.headers) end
+  if effect.base then effect.options.base = named_options.base(s.base_url, effect.base) end
+  return effect
+end
+
+--- The parameters with what named options put into them.
+function settings.fill(params, effect)
+  return named_options.fill(params, effect.body)
+end
+
+function settings.suffixed(model, effect)
+  return named_options.model(model, effect.suffixes)
 end
 
 return settings

@@ -44,11 +44,12 @@ return {
   max_file_size = 25 * 1024 * 1024,
   max_audio_seconds = 120,
   responses_stream = "single",
-  reasoning = {
-    fields = { "reasoning_content" },
-    switch = {
-      on = { chat_template_kwargs = { enable_thinking = true } },
-      off = { chat_template_kwargs = { enable_thinking = false } },
+  reasoning = { fields = { "reasoning_content" } },
+  options = {
+    reasoning = {
+      endpoints = { "chat/completions" },
+      on = { body = { chat_template_kwargs = { enable_thinking = true } } },
+      off = { body = { chat_template_kwargs = { enable_thinking = false } } },
     },
   },
 }

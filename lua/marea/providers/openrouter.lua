@@ -10,7 +10,11 @@ return {
   models = {},
   default_model = {},
   public_endpoints = { "models" },
-  option_headers = { ["HTTP-Referer"] = {}, ["X-Title"] = {} },
+  options = {
+    -- Who asks, for its lists of applications.
+    referer = { text = { headers = { ["HTTP-Referer"] = "%s" } } },
+    title = { text = { headers = { ["X-Title"] = "%s" } } },
+  },
   max_tokens_parameter = "max_tokens",
   reasoning = { fields = { "reasoning" } },
 }
