@@ -39,6 +39,7 @@ end
 
 local expected = {
   marea = "Why is the sea salty%?.*What is a",
+  ["Named options"] = "What is 2 %+ 2%?",
   Calls = "What is a tide%?.*stop\t%d+\n$",
   Streams = "Tell me of the sea%.",
   Errors = "^not_found.*not_found\t404\n$",
