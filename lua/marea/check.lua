@@ -29,6 +29,15 @@ local tests = {
   ["a string or a table"] = function(v)
     return type(v) == "string" or type(v) == "table"
   end,
+  ["a boolean or a function"] = function(v)
+    return type(v) == "boolean" or type(v) == "function"
+  end,
+  ["a table or a function"] = function(v)
+    return type(v) == "table" or type(v) == "function"
+  end,
+  ["a whole number of at least 1, or false"] = function(v)
+    return v == false or type(v) == "number" and v >= 1 and v == math.floor(v) and v < math.huge
+  end,
   ["a number of seconds"] = function(v) return type(v) == "number" and v == v end,
   ["a number of seconds or a table"] = function(v)
     return type(v) == "table" or type(v) == "number" and v > 0

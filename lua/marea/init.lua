@@ -8,6 +8,8 @@ local fields = {
   is_error = { "marea.error", "is" },
   provider = { "marea.providers", "extend" },
 
+  tool = { "marea.tool", "new" },
+
   nearest = { "marea.vector", "nearest" },
 
   null = { "marea.json", "null" },
@@ -29,7 +31,8 @@ local fields = {
   next_timeout = { "marea.host", "next_timeout" },
 }
 
-local modules = { json = "marea.json", providers = "marea.providers", vector = "marea.vector" }
+local modules = { json = "marea.json", providers = "marea.providers", vector = "marea.vector",
+  schema = "marea.schema" }
 
 local function load_field(self, name)
   local module, from = modules[name], fields[name]
@@ -48,6 +51,8 @@ end
 ---@field json { encode: function, decode: function }
 ---@field vector marea.vector
 ---@field nearest fun(query: marea.Vector, list: table, k: integer|nil): table
+---@field tool fun(options: table): marea.Tool
+---@field schema { new: function, check: function, unhonoured: function }
 ---@field null userdata JSON's null, the same value as cjson.null
 ---@field array fun(list: table|nil): table marks a list, also an empty one
 ---@field run fun(f: function, ...): any
