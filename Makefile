@@ -191,7 +191,7 @@ asan: deps-test  ## run the specs with address, leak and undefined-behaviour che
 	$(totals)
 
 # too slow under valgrind, or about the bundled server alone
-HEAVY = %_load_spec.lua %_heavy_spec.lua spec/provider_spec.lua
+HEAVY = %_load_spec.lua %_heavy_spec.lua spec/provider_spec.lua spec/scenarios_spec.lua
 VALGRIND_SPECS ?= $(filter-out $(HEAVY),$(shell find spec -name '*_spec.lua' | sort))
 VALGRIND = MAREA_SANITIZED=1 valgrind -q --error-exitcode=99 --leak-check=full \
   --errors-for-leak-kinds=definite --show-leak-kinds=definite

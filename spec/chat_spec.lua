@@ -72,7 +72,8 @@ end
 
 describe("the result of a stream equals the answer without one", function()
   local function compare(base, params)
-    local client = marea.client({ base_url = server.shared().url .. base, model = params.model or "bundled-echo" })
+    local client = marea.client({ base_url = server.shared().url .. base,
+      model = params.model or "bundled-echo", api_key = "sk-tu-key-aqui" })
     local whole, streamed = both(client.chat.completions, params)
     -- the bundled provider says this of a choice only where it does not stream
     for i, choice in ipairs(whole.choices) do

@@ -59,7 +59,7 @@ describe("the README", function()
     it("is right under " .. block.under, function()
       local s = server.shared()
       local output, status = child.code(PRELUDE .. block.code .. "\nend",
-        { s.url .. "/nan/v1" }, { NAN_API_KEY = "a-key-of-no-use" })
+        { s.url .. "/nan/v1" }, { NAN_API_KEY = "sk-tu-key-aqui" })
       assert.equal(0, status, output)
       local pattern = expected[block.under]
       if pattern then assert.is_truthy(output:find(pattern), output) end

@@ -75,7 +75,7 @@ describe("a response", function()
 
   for base, model in pairs(bases) do
     it("is the same streamed and not, under " .. base, function()
-      local client = client_of(server.shared().url .. base, { model = model })
+      local client = client_of(server.shared().url .. base, { model = model, api_key = "sk-tu-key-aqui" })
       for _, params in ipairs({ { input = "Hola 👋" }, { input = "Weather in Oslo and Lima?", tools = { TOOL } },
           { input = "Hola", max_output_tokens = 3 }, { input = { { role = "user", content = "Hi" } } } }) do
         local whole = assert(client.responses:create(params))

@@ -131,10 +131,11 @@ describe("a result of a call", function()
     assert.is_nil(assert(client:ask("x")).response.rate_limit)
   end)
 
-  for _, base in ipairs({ "/saptiva/v1", "/gradientesur/functions/v1" }) do
+  for base, known in pairs({ ["/saptiva/v1"] = { model = "Saptiva Turbo", key = "<TU_API_KEY>" },
+    ["/gradientesur/functions/v1"] = { model = "Qwen/Qwen3-1.7B", key = "tu_clave_api" } }) do
     it("goes back as a message with its `tool_calls: []`, under " .. base, function()
       local f = server.shared():script({}, { serve = true })
-      local client = marea.client({ base_url = f.url .. base, model = "Saptiva Turbo" })
+      local client = marea.client({ base_url = f.url .. base, model = known.model, api_key = known.key })
       local params = { messages = { { role = "user", content = "Hola" } }, max_tokens = 9, temperature = 1, top_p = 1 }
       local first = assert(client.chat.completions:create(params))
       assert.equal("[]", encode(first.choices[1].message.tool_calls))

@@ -153,13 +153,15 @@ local function from_results(messages)
   return "A script, not a model: " .. table.concat(parts, "; ") .. "."
 end
 
-local function schema_of(format)
+-- JSON, where the format asks for it: what fits the schema, or else what the
+-- text says of names, or the text itself.
+local function formatted(format, said)
   if type(format) ~= "table" then return nil end
   if format.type == "json_schema" and type(format.json_schema) == "table" then
-    return format.json_schema.schema or {}
+    return json.encode(text.fill(format.json_schema.schema or {}, said))
   end
   if format.type ~= "json_object" then return nil end
-  return { type = "object", properties = { answer = { type = "string" } } }
+  return json.encode(text.pairs(said) or json.object("answer", said))
 end
 
 local function pad(answer, count)
@@ -171,8 +173,8 @@ end
 local function plain_answer(body, options)
   local message = last_of(body.messages, "user")
   local said, others = chat.content_text(message and message.content)
-  local schema = schema_of(body.response_format)
-  if schema then return json.encode(text.fill(schema, said)) end
+  local shaped = formatted(body.response_format, said)
+  if shaped then return shaped end
   local also = others > 0 and " (and " .. others .. " attachment)" or ""
   local answer = 'A script, not a model, answers. You said: "' .. said .. '"'
     .. also

@@ -15,7 +15,7 @@ local reasons = {
   [413] = "Content Too Large", [422] = "Unprocessable Entity",
   [429] = "Too Many Requests", [500] = "Internal Server Error",
   [502] = "Bad Gateway", [503] = "Service Unavailable",
-  [504] = "Gateway Timeout",
+  [504] = "Gateway Timeout", [524] = "A Timeout Occurred",
 }
 
 local function read_head(conn)
@@ -156,6 +156,7 @@ end
 
 local function add_common(list, request)
   if request.id then list[#list + 1] = { "x-request-id", request.id } end
+  for _, pair in ipairs(request.extra or {}) do list[#list + 1] = pair end
   if request.close then list[#list + 1] = { "connection", "close" } end
 end
 
@@ -171,15 +172,15 @@ function http.respond(conn, request, status, body, headers)
   return conn:write(http.head(status, list) .. body)
 end
 
--- Begins an event stream; returns a function that sends one piece of it, and
--- one that ends it. HTTP/1.0 knows no chunks: there the close is the end.
-function http.stream(conn, request, headers)
+-- Begins a stream, of events unless told what else; returns a function that
+-- sends one piece of it, and one that ends it. HTTP/1.0 knows no chunks: there
+-- the close is the end.
+function http.stream(conn, request, kind)
   local chunked = request.version ~= "1.0"
   local list = {
-    { "content-type", "text/event-stream; charset=utf-8" },
+    { "content-type", kind or "text/event-stream; charset=utf-8" },
     { "cache-control", "no-cache" },
   }
-  for _, pair in ipairs(headers or {}) do list[#list + 1] = pair end
   request.close = request.close or not chunked
   if chunked then list[#list + 1] = { "transfer-encoding", "chunked" } end
   add_common(list, request)

@@ -15,6 +15,7 @@ package.path = here .. "/../?.lua;" .. package.path
 local uv = require("luv")
 local api = require("provider.api")
 local conn = require("provider.conn")
+local endpoints = require("provider.endpoints")
 local routes = require("provider.routes")
 
 local BACKLOG = 4096
@@ -67,7 +68,7 @@ local function listen()
 end
 
 api.key = options.key
-api.delay = (tonumber(options.delay) or 0) / 1000
+endpoints.delay = (tonumber(options.delay) or 0) / 1000
 if options.parent then watch(options.parent) end
 uv.new_signal():start("sigterm", function() os.exit(0) end)
 uv.new_signal():start("sigpipe", function() end)

@@ -4,6 +4,7 @@
 
 local uv = require("luv")
 local cjson = require("cjson")
+local accounts = require("provider.accounts")
 local api = require("provider.api")
 local conn_module = require("provider.conn")
 local http = require("provider.http")
@@ -50,6 +51,10 @@ end
 
 controls["GET events"] = function(query)
   return json.list(found(query).events)
+end
+
+controls["GET accounts"] = function(query)
+  return json.list(accounts.report(found(query).world))
 end
 
 controls["GET now"] = function()

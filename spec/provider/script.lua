@@ -5,6 +5,7 @@
 -- request and every event of its connections is recorded under its id.
 
 local uv = require("luv")
+local accounts = require("provider.accounts")
 local conn_module = require("provider.conn")
 local http = require("provider.http")
 local json = require("provider.json")
@@ -210,11 +211,11 @@ end
 -- and all that follow on the connection.
 function actions.serve(run)
   if not run.by_port then
-    script.serve(run.conn, run.request, run.path)
+    script.serve(run.conn, run.request, run.path, run.script.world)
     return true
   end
   while actions.wait_request(run) do
-    script.serve(run.conn, run.request, run.request.path)
+    script.serve(run.conn, run.request, run.request.path, run.script.world)
     if run.request.close then break end
   end
   return false
@@ -240,7 +241,7 @@ end
 
 local registered = 0
 
--- `definition`: id, replies, repeat_last, serve, keep_body.
+-- `definition`: id, replies, repeat_last, serve, keep_body, accounts.
 function script.register(definition)
   registered = registered + 1
   local replies = {}
@@ -252,6 +253,7 @@ function script.register(definition)
     id = id, replies = replies, next = 1, serve = definition.serve,
     repeat_last = definition.repeat_last, keep_body = definition.keep_body,
     requests = {}, events = {}, signals = {}, waiting = {},
+    world = accounts.world(definition.accounts),
   }
   return scripts[id]
 end

@@ -117,6 +117,18 @@ local function named(source, name)
   return source:match(pattern)
 end
 
+-- What "name=Alice and age=30" says, in its order; nil where it says nothing.
+function text.pairs(source)
+  local fields = { n = 0 }
+  for name, value in source:gmatch("([%a_][%w_]*)%s*=%s*\"?(" .. WORD .. ")") do
+    fields[fields.n + 1] = name
+    fields[fields.n + 2] = tonumber(value) or value
+    fields.n = fields.n + 2
+  end
+  if fields.n == 0 then return nil end
+  return json.object((table.unpack or unpack)(fields, 1, fields.n))
+end
+
 local function fill_object(schema, source, state)
   local fields = { n = 0 }
   if type(schema.properties) == "table" then

@@ -16,9 +16,9 @@ local BURST = 64
 
 local function paced(conn, send, delay)
   local sent = 0
-  return function(data)
+  return function(data, is_last)
     sent = sent + 1
-    if not send("data: " .. data .. "\n\n") then return false end
+    if not send("data: " .. data .. "\n\n", is_last) then return false end
     if delay > 0 then return conn:sleep(delay) end
     return sent % BURST ~= 0 or conn:sleep(0)
   end
@@ -105,7 +105,7 @@ function wire.chat(conn, send, scenario, answer, options)
     local chunk = scenario:chunk(answer, list({}), answer.usage)
     if not emit(json.encode(chunk)) then return false end
   end
-  return emit("[DONE]")
+  return emit("[DONE]", true)
 end
 
 function wire.completion(conn, send, scenario, answer, options)
@@ -120,7 +120,7 @@ function wire.completion(conn, send, scenario, answer, options)
   end
   part.choices = { { content = "", finish = whole.finish } }
   part.usage = options.include_usage and answer.usage or nil
-  return emit(json.encode(scenario:text_completion(part))) and emit("[DONE]")
+  return emit(json.encode(scenario:text_completion(part))) and emit("[DONE]", true)
 end
 
 return wire

@@ -109,6 +109,7 @@ end
 local function handle(self, id, fields)
   fields.id = id
   function fields.requests() return call(self, "GET", "requests?id=" .. id) end
+  function fields.accounts() return call(self, "GET", "accounts?id=" .. id) end
   function fields.events() return call(self, "GET", "events?id=" .. id) end
   function fields.signal(name)
     return call(self, "POST", "signal", { id = id, name = name })
@@ -138,7 +139,8 @@ end
 
 ---Registers a script: a list of replies, each a list of actions (or one).
 ---Options: `repeat_last`, `serve` (what no reply is left for goes to the
----bundled provider), `keep_body` (bytes of a request body to keep).
+---bundled provider), `keep_body` (bytes of a request body to keep), `accounts`
+---(by key: what each may do at the bundled provider, see its accounts.lua).
 function methods:script(replies, options)
   local id = call(self, "POST", "script", definition(replies, options)).id
   local url = self.url .. "/s/" .. id

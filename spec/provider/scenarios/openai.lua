@@ -1,7 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- The bundled provider itself, at /v1: OpenAI's shapes, any model but
--- `does-not-exist`. The other scenarios inherit every field they do not set.
+-- The bundled provider itself, at /v1: OpenAI's shapes, any key, any model but
+-- `does-not-exist`, and not strict about what it is asked. The other scenarios
+-- inherit every field they do not set.
 
+local audio = require("provider.audio")
+local check = require("provider.check")
 local json = require("provider.json")
 
 local o, list, null = json.object, json.list, json.null
@@ -15,15 +18,97 @@ local openai = {
   stream_default = false,
   strict_models = false,
   ignore_model = false,
+  max_file_size = 25 * 1024 * 1024,
+  text_transcripts = true,
+  canned = { chat = {}, responses = {} },
+  open = {},      -- endpoints that need no key
+  keys = nil,     -- the set of those it knows; nil: it asks for none
+  endpoints = { chat = true, completions = true, responses = true,
+    embeddings = true, speech = true, transcriptions = true,
+    translations = true, images = true, models = true },
 }
 
-function openai.reasoning(body)
+local heard = {
+  { "response_format", "a string",
+    one_of = { "json", "text", "srt", "verbose_json", "vtt" } },
+  { "temperature", "a numeral" },
+}
+
+openai.rules = {
+  chat = { { "messages", check.loose_messages, required = true } },
+  completions = { { "prompt", check.prompt, required = true } },
+  responses = { { "input", check.input, required = true } },
+  embeddings = {
+    { "input", "a text or texts", required = true },
+    { "dimensions", "an integer", min = 1 },
+    { "encoding_format", "a string", one_of = { "float", "base64" } },
+  },
+  speech = {
+    { "input", "a string", required = true },
+    { "voice", "a string", required = true },
+    { "response_format", "a string", one_of = audio.formats },
+    { "speed", "a number", min = 0.25, max = 4 },
+  },
+  transcriptions = heard,
+  translations = heard,
+  images = {
+    { "prompt", "a string", required = true },
+    { "n", "an integer", min = 1, max = 10 },
+    { "response_format", "a string", one_of = { "url", "b64_json" } },
+  },
+}
+
+---- who asks, and for what -----------------------------------------------------
+
+function openai:key_of(request)
+  return (request.header.authorization or ""):match("^Bearer (.+)$")
+end
+
+-- Headers of every answer.
+function openai:headers() end
+
+function openai:unknown_model(id)
+  return { status = 404, code = "model_not_found", param = "model",
+    type = "invalid_request_error",
+    message = "The model `" .. tostring(id) .. "` does not exist" }
+end
+
+function openai:model_fault(_, id)
+  if self.ignore_model or id == nil then return nil end
+  for _, model in ipairs(self.models) do
+    if model == id then return nil end
+  end
+  if self.strict_models or id == "does-not-exist" then
+    return self:unknown_model(id)
+  end
+end
+
+-- What else may be wrong with a request that its rules let through.
+function openai:fault() end
+
+---- what is answered -----------------------------------------------------------
+
+-- The body as the script that answers is to see it.
+function openai:prepare(body)
+  return body
+end
+
+-- The last touch to an answer, before it is put in shape.
+function openai:finish() end
+
+function openai:reasoning(body)
   local template = body.chat_template_kwargs
   if type(template) == "table" and template.enable_thinking ~= nil then
     return template.enable_thinking == true
   end
   return body.model == "qwen3.6"
 end
+
+function openai:dimensions(body)
+  return body.dimensions or 8
+end
+
+---- shapes ---------------------------------------------------------------------
 
 function openai.usage(usage)
   return o("prompt_tokens", usage.prompt, "completion_tokens",
@@ -35,7 +120,7 @@ function openai.message(choice, calls)
     "reasoning_content", choice.reasoning, "tool_calls", calls)
 end
 
-function openai.completion(self, answer)
+function openai:completion(answer)
   local choices = {}
   for i, choice in ipairs(answer.choices) do
     choices[i] = o("index", i - 1,
@@ -58,13 +143,13 @@ function openai.calls(choice)
 end
 
 -- One chunk of a stream: `choices` is a list already in wire shape.
-function openai.chunk(self, answer, choices, usage)
+function openai:chunk(answer, choices, usage)
   return o("id", answer.id, "object", "chat.completion.chunk",
     "created", answer.created, "model", answer.model, "choices", choices,
     "usage", usage and self.usage(usage))
 end
 
-function openai.text_completion(self, answer)
+function openai:text_completion(answer)
   local choice = answer.choices[1]
   return o("id", answer.id, "object", "text_completion",
     "created", answer.created, "model", answer.model,
@@ -73,13 +158,21 @@ function openai.text_completion(self, answer)
     "usage", answer.usage and self.usage(answer.usage))
 end
 
-function openai.model(self, id)
-  return o("id", id, "object", "model", "created", self.created,
+function openai:model(id)
+  return o("id", id, "object", "model",
+    "created", self.model_created or self.created,
     "owned_by", self.owner or "bundled")
 end
 
--- `fault`: status, message, type, param, code.
-function openai.error(fault)
+function openai:list_models(call)
+  local data = {}
+  for i, id in ipairs(self.models) do data[i] = self:model(id, call) end
+  return data
+end
+
+-- `fault`: status, message, type, param, code. Gives the status, the body and,
+-- where there are any, headers.
+function openai:error(fault)
   return fault.status, o("error", o("message", fault.message,
     "type", fault.type or null, "param", fault.param or null,
     "code", fault.code or null))

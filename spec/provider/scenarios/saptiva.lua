@@ -1,28 +1,50 @@
 -- SPDX-License-Identifier: MIT
 -- Saptiva as its page shows it: `tool_calls: []` in every message, a success
 -- that carries `"error": false, "status": 200`, errors as `{"detail": ...}`,
--- and 422 when one of the five required parameters is missing.
+-- and 422 when one of the five required parameters is missing or wrong.
 
+local check = require("provider.check")
 local json = require("provider.json")
 
 local o, list = json.object, json.list
 
 local saptiva = {
   base = "/saptiva/v1",
+  keys = { ["<TU_API_KEY>"] = true },
   created = 1745449715,
-  models = { "Saptiva Turbo", "DeepSeek R1 Lite" },
-  required = { "model", "max_tokens", "messages", "temperature", "top_p" },
+  models = { "Saptiva Turbo", "DeepSeek R1 Lite", "LLAMA3.3 70B", "Phi 4",
+    "Qwen", "Gemma 3" },
+  strict_models = true,
   endpoints = { chat = true },
-  canned = {
+  canned = { chat = {
     ["¿Cuál es la capital de Francia?"] = {
       id = "chatcmpl-211",
       content = "La capital de México es **Ciudad de México**. 🇲🇽 \n",
       usage = { prompt = 22, completion = 16, total = 38 },
     },
-  },
+  } },
 }
 
-function saptiva.reasoning()
+-- A list by the page's table, an object by its example.
+local function options(value)
+  local window = type(value) == "table" and value.num_ctx
+  if type(value) ~= "table" then return "must be an object or a list" end
+  if window ~= nil and math.type(window) == nil then
+    return "has a num_ctx that is no number"
+  end
+end
+
+saptiva.rules = { chat = {
+  { "model", "a string", required = true },
+  { "max_tokens", "a number", required = true },
+  { "messages", check.messages, required = true },
+  { "temperature", "a number", required = true, min = 0, max = 1 },
+  { "top_p", "a number", required = true, min = 0, max = 1 },
+  { "stream", "a boolean" },
+  { "options", options },
+} }
+
+function saptiva:reasoning()
   return false
 end
 
@@ -31,7 +53,7 @@ function saptiva.message(choice, calls)
     "tool_calls", calls or list({}))
 end
 
-function saptiva.completion(self, answer)
+function saptiva:completion(answer)
   local choices = {}
   for i, choice in ipairs(answer.choices) do
     choices[i] = o("index", i - 1,
@@ -44,7 +66,7 @@ function saptiva.completion(self, answer)
     "error", false, "status", 200)
 end
 
-function saptiva.error(fault)
+function saptiva:error(fault)
   local status = fault.status == 400 and 422 or fault.status
   return status, o("detail", fault.message)
 end
