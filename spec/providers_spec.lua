@@ -86,7 +86,7 @@ describe("what the pages say", function()
     assert.equal("https://nano-gpt.com/api/v1", nanogpt.base_url)
     assert.same({ { header = "x-api-key", prefix = "" } }, nanogpt.auth.alternatives)
     assert.equal(2048, nanogpt.max_inputs)
-    assert.equal("think", nanogpt.reasoning.tags)
+    assert.same({ "think" }, nanogpt.reasoning.tags)
   end)
 
   it("of Saptiva", function()

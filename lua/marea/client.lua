@@ -13,6 +13,7 @@ local request = require "marea.request"
 local result = require "marea.result"
 local settings = require "marea.settings"
 local stream = require("marea.compat").lazy "marea.stream"
+local think = require("marea.compat").lazy "marea.think"
 local url = require "marea.url"
 
 local client = {}
@@ -179,6 +180,7 @@ local function send(s, endpoint, params, options, level, who)
   local call = make_call(s, endpoint, encode(level + 1, who, params), streamed, options)
   local answer, err = request.send(call)
   if not answer then return nil, err end
+  if s.preset.reasoning then answer.think_tags = think.tags(s.preset, type(params) == "table" and params.model) end
   if streamed then
     return stream.open(call, answer, choices_asked(params), function()
       return read_result(call, answer, endpoint, params)

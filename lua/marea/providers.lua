@@ -33,8 +33,14 @@ local url = require("marea.compat").lazy "marea.url"
 ---@field stream_options? boolean false: refuses it, or sends usage unasked
 ---@field max_tokens_parameter? string the name to write the bound on tokens with
 ---@field formats? table<string, string[]> by endpoint: values of response_format
----@field reasoning? table fields, tags, switch, verbatim, exclude, echo
+---@field reasoning? marea.preset.reasoning
 ---@field options? table<string, marea.preset.option> named options: see marea.options
+
+---@class marea.preset.reasoning
+---@field fields? string[] of a message or delta that hold it; all known ones are read anyway
+---@field tags? marea.think.tags that it stands between at the beginning of the text
+---@field verbatim? string[] what models' names begin with whose text is handed on as it is
+---@field echo? string "tool_calls": a message that calls tools goes back with its reasoning
 
 ---@class marea.preset.model
 ---@field kinds string[]

@@ -7,6 +7,7 @@
 local json = require "marea.json"
 local normalise = require "marea.normalise"
 local responses = require("marea.compat").lazy "marea.gather.responses"
+local think = require("marea.compat").lazy "marea.think"
 
 local result = {}
 
@@ -39,23 +40,31 @@ local function is_response(self)
   return type(rawget(self, "output")) == "table"
 end
 
+-- The text of a completion, and the reasoning that stands in it.
+local function texts_of(self)
+  local message, choice = message_of(self), first_choice(self)
+  local text, reasoning
+  if message then text, reasoning = normalise.content(message.content)
+  else text = choice and type(choice.text) == "string" and choice.text end
+  if not text then return nil end
+  local tags = answers[self] and answers[self].think_tags
+  if not tags then return text, reasoning end
+  local rest, between_tags = think.split(text, tags)
+  return rest, reasoning or between_tags
+end
+
 local computed = {}
 
 function computed.output_text(self)
   if is_response(self) then return output_events(self, "text") or "" end
-  local message, choice = message_of(self), first_choice(self)
-  if message then return (normalise.content(message.content)) end
-  if choice and type(choice.text) == "string" then return choice.text end
-  local text = rawget(self, "text")
+  local text = texts_of(self) or rawget(self, "text")
   return type(text) == "string" and text or ""
 end
 
 function computed.reasoning_text(self)
   if is_response(self) then return output_events(self, "reasoning") end
   local message = message_of(self)
-  if not message then return nil end
-  local _, among_parts = normalise.content(message.content)
-  return (normalise.reasoning(message)) or among_parts
+  return message and (normalise.reasoning(message)) or select(2, texts_of(self))
 end
 
 local function response_calls(self)

@@ -15,6 +15,7 @@ local redact = require("marea.compat").lazy "marea.redact"
 local request = require "marea.request"
 local responses = require("marea.compat").lazy "marea.gather.responses"
 local result = require "marea.result"
+local think = require("marea.compat").lazy "marea.think"
 
 local stream = {}
 
@@ -399,13 +400,14 @@ local absent = { __index = {
 } }
 
 local function new(call, answer, n)
-  local self = setmetatable({}, metatable)
+  local self, gather = setmetatable({}, metatable), chat.new(n)
+  if answer.think_tags then think.attach(gather, answer.think_tags, n) end
   states[self] = setmetatable({
     call = call, answer = answer, id = answer.id, release = answer.release,
     transfer = answer.transfer,  -- nil once let go
     pull = answer.transfer:puller(),
     quick = nothing,             -- pull, while the reader may take text straight from it
-    gather = chat.new(n),
+    gather = gather,
     queue = {}, first = 1,       -- events not yet read
   }, absent)
   return self, states[self]

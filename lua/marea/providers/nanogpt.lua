@@ -25,7 +25,7 @@ return {
   max_inputs = 2048,
   limits = { requests_per_second = 100 },
   reasoning = {
-    tags = "think",
+    tags = { "think" },
     -- Streams of these models are to be handed on as they come.
     verbatim = { "phala/" },
   },
