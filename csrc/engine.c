@@ -125,6 +125,7 @@ static void act (struct engine *e, curl_socket_t fd, int events) {
   int running;
   if (e->multi == NULL) return;
   e->now = clock_now();
+  e->acts++;
   curl_multi_socket_action(e->multi, fd, events, &running);
   drain(e);
 }
@@ -212,6 +213,17 @@ void engine_release (struct engine *e) {
   while (e->watches) free_watch(e, e->watches);
   timers_free(&e->timers);
   free(e);
+}
+
+
+void engine_limit (struct engine *e, usec over) {
+  e->over = over;
+  e->round++;
+}
+
+
+int engine_is_over (const struct engine *e) {
+  return e->over != 0 && clock_now() >= e->over;
 }
 
 

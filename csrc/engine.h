@@ -57,6 +57,9 @@ struct engine {
   CURL *spare[SPARE_HANDLES];     /* handles to use again, owned */
   int nspare;
   usec now;                       /* read once for each call of libcurl */
+  unsigned acts;                  /* those calls */
+  usec over;                      /* give way from this moment on; 0: never */
+  unsigned round;                 /* one for each call of engine_limit */
   int64_t last_id;
   int refs;                       /* the creator's and each job's */
   int njobs, nwatches;
@@ -74,6 +77,11 @@ usec engine_due (const struct engine *e);
 void engine_socket (struct engine *e, curl_socket_t fd, int events);
 void engine_expire (struct engine *e);
 int64_t engine_next_ready (struct engine *e);
+
+/* For a host that wants control back soon: who has had something in this round
+** gets no more of it once the moment `over` has passed. 0: no such moment. */
+void engine_limit (struct engine *e, usec over);
+int engine_is_over (const struct engine *e);
 
 void engine_name_waker (struct engine *e, struct waker *w);
 void engine_wake (struct engine *e, struct waker *w);

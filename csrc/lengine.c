@@ -67,6 +67,21 @@ static int e_turn (lua_State *L) {
 }
 
 
+/* how often libcurl has been called: whether a turn did anything */
+static int e_acts (lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)check(L)->engine->acts);
+  return 1;
+}
+
+
+/* until a moment of marea.core.now's clock; nil: without end */
+static int e_limit (lua_State *L) {
+  engine_limit(check(L)->engine,
+               lua_isnoneornil(L, 2) ? 0 : to_usec(L, 2) + 1);
+  return 0;
+}
+
+
 static int e_ready (lua_State *L) {
   int64_t id = engine_next_ready(check(L)->engine);
   if (id == 0) return 0;
@@ -220,11 +235,13 @@ static int e_timer (lua_State *L) {
 
 
 static const luaL_Reg engine_methods[] = {
+  { "acts",     e_acts },
   { "close",    e_close },
   { "due",      e_due },
   { "expire",   e_expire },
   { "fd",       e_fd },
   { "hand_over", e_hand_over },
+  { "limit",    e_limit },
   { "ready",    e_ready },
   { "socket",   e_socket },
   { "stats",    e_stats },

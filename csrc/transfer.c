@@ -478,11 +478,31 @@ void transfer_read_as (struct transfer *t, enum body_mode mode) {
 }
 
 
+/* In each round a reader gets one event, and more while there is time. */
+static int must_give_way (struct transfer *t) {
+  struct engine *e = t->engine;
+  if (e == NULL || e->over == 0) return 0;
+  if (t->round == e->round) return t->gave_way = engine_is_over(e);
+  t->round = e->round;
+  return t->gave_way = 0;
+}
+
+
+/* Goes on in the next round. */
+static int come_back (struct transfer *t) {
+  struct engine *e = t->engine;
+  if (e->over == 0 || t->round != e->round || !t->gave_way) return 0;
+  engine_wake(e, &t->waker);
+  return 1;
+}
+
+
 int transfer_wait (struct transfer *t) {
-  if (t->engine == NULL || has_news(t)) return 1;
+  if (t->engine == NULL) return 1;
+  if (has_news(t)) return !come_back(t);
   if (t->paused) {   /* however much is there, it is less than one event */
     resume(t);
-    if (has_news(t)) return 1;
+    if (has_news(t)) return !come_back(t);
   }
   t->waiting = 1;
   t->waiting_since = clock_now();
@@ -496,7 +516,9 @@ int transfer_wait (struct transfer *t) {
 
 
 int transfer_next (struct transfer *t, struct sse_event *ev) {
-  int state = sse_next(&t->in, ev);
+  int state;
+  if (must_give_way(t)) return 0;
+  state = sse_next(&t->in, ev);
   if (state == SSE_ERROR && t->engine && !t->done) {
     fail(t, "too_large", "an event is too large");
     engine_detach(t->engine, &t->job);

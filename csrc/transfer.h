@@ -57,11 +57,13 @@ struct transfer {
   const char *why;             /* in ours; NULL: libcurl's `message` tells */
   const char *phase;           /* of a timeout */
   unsigned lines;              /* in the head */
+  unsigned round;              /* of the engine's, when last read */
   unsigned waiting : 1;        /* somebody waits to be woken */
   unsigned paused : 1;
   unsigned head_done : 1;      /* the final head is whole */
   unsigned whole_chunks : 1;   /* the reader wants every event decoded */
   unsigned news : 1;           /* events were taken since the last wait */
+  unsigned gave_way : 1;       /* in this round, with something to read */
   unsigned done : 1;
   char message[CURL_ERROR_SIZE];
 };
@@ -82,11 +84,11 @@ void transfer_unpin (struct transfer *t);
 void transfer_read_as (struct transfer *t, enum body_mode mode);
 
 /* Is there something to read, or is it over? If not, the waker will be woken
-** when there is. */
+** when there is; at once where the engine's limit is all that prevents it. */
 int transfer_wait (struct transfer *t);
 
-/* The next event of a body read as events; 0 if none is there now. An event
-** that is too large ends the transfer. */
+/* The next event of a body read as events; 0 if none is there now, or the
+** engine's limit has passed. An event that is too large ends the transfer. */
 int transfer_next (struct transfer *t, struct sse_event *ev);
 
 long transfer_status (struct transfer *t);   /* 0: none yet */

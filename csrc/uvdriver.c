@@ -17,6 +17,7 @@ struct poll {
   struct uvdriver *driver;
   curl_socket_t fd;
   int events;                /* what the engine wants; 0: stopped */
+  unsigned lap;              /* the driver's, when it last had its turn */
 };
 
 struct uvdriver {
@@ -26,10 +27,34 @@ struct uvdriver {
   struct poll **polls;       /* by socket number; owned until closed */
   size_t npolls;
   int nactive;
+  unsigned lap;              /* in which every socket has one turn */
+  int nserved;               /* sockets, in this turn of the loop */
+  int cut;                   /* the engine's limit left some for the next */
 };
 
 
 static void start (struct poll *p);
+
+
+/* Where time is limited, the sockets take turns: which come first in a turn of
+** the loop is the system's choice, always the same. One at least gets on. */
+static int has_turn (struct uvdriver *d, struct poll *p) {
+  if (d->engine->over == 0) return 1;
+  if (p->lap == d->lap) return 0;
+  if (d->nserved > 0 && engine_is_over(d->engine)) {
+    d->cut = 1;
+    return 0;
+  }
+  d->nserved++;
+  p->lap = d->lap;
+  return 1;
+}
+
+
+static void begin_turn (struct uvdriver *d) {
+  if (!d->cut) d->lap++;
+  d->cut = d->nserved = 0;
+}
 
 
 static void on_poll (uv_poll_t *handle, int status, int events) {
@@ -38,7 +63,7 @@ static void on_poll (uv_poll_t *handle, int status, int events) {
   if (events & UV_READABLE) mask |= WANT_READ;
   if (events & UV_WRITABLE) mask |= WANT_WRITE;
   if (status < 0) mask = 0;
-  engine_socket(p->driver->engine, p->fd, mask);
+  if (has_turn(p->driver, p)) engine_socket(p->driver->engine, p->fd, mask);
   if (status < 0 && p->events) start(p);   /* libuv has stopped it */
 }
 
@@ -118,6 +143,7 @@ static void wait_until (struct uvdriver *d, usec until) {
 
 int uvdriver_turn (struct uvdriver *d, usec until) {
   usec due;
+  begin_turn(d);
   apply_wants(d);
   due = engine_due(d->engine);
   if (d->nactive == 0 && due == NEVER && until == NEVER) return 0;

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The C parts that need neither Lua nor libcurl, each by a program of its own
+-- The C parts that call neither Lua nor libcurl, each by a program of its own
 -- (spec/c), built with the compiler's checks of addresses and of undefined
 -- behaviour. A program prints a line for every case; each case is a spec here.
 
@@ -19,6 +19,7 @@ local programs = {
   { name = "work", about = "the work of the decoder of event streams", sources = {} },
   { name = "shape", about = "the shape of a chunk", sources = { "shape" } },
   { name = "timers", about = "the timers", sources = { "timers" } },
+  { name = "uvdriver", about = "the driver on libuv", sources = { "timers", "uvdriver" }, libs = "-luv" },
 }
 
 ---What a command prints, errors too, and whether it went well.
@@ -36,6 +37,7 @@ local function build(program)
   local new = target .. "." .. tostring(program):gsub("%W", "")
   local words = { os.getenv("CC") or "cc", FLAGS, "-o", new, "spec/c/" .. program.name .. "_test.c" }
   for _, source in ipairs(program.sources) do words[#words + 1] = "csrc/" .. source .. ".c" end
+  words[#words + 1] = program.libs
   local text, ok = output(("mkdir -p %s && { %s || { %s && mv %s %s; }; }")
     :format(DIR, FRESH:format(target, target), table.concat(words, " "), new, target))
   program.path = ok and target

@@ -86,6 +86,59 @@ describe("a host", function()
       while done < 50 do marea.step() end
     end)
 
+    local function sends(...)
+      return s:script({ { { send = "HTTP/1.1 200 OK\r\nconnection: close\r\n" }, ... } }, { repeat_last = true })
+    end
+
+    -- A client of one who answers with so many bytes.
+    local function big(size)
+      local f = sends({ send = "content-type: text/plain\r\ncontent-length: " .. size .. "\r\n\r\n" },
+        { repeat_send = ("x"):rep(1000), count = size / 1000 }, { fin = true })
+      return marea.client { base_url = f.base_url, max_retries = 0 }
+    end
+
+    -- Steps until `list` has `n` items; tells the longest step, of the
+    -- processor's time, and at which step each item came.
+    local function steps(budget, list, n, pause)
+      local longest, at, count, over = 0, {}, 0, socket.gettime() + 20
+      while #list < n and socket.gettime() < over do
+        local from = os.clock()
+        marea.step(budget)
+        longest, count = math.max(longest, os.clock() - from), count + 1
+        for i = #at + 1, #list do at[i] = count end
+        if pause then socket.sleep(pause) end
+      end
+      assert.equal(n, #list)
+      return longest, at
+    end
+
+    it("keeps its budget in a firehose, whose readers always have more to read", function()
+      local f = sends({ send = "content-type: text/event-stream\r\n\r\n" },
+        { repeat_send = "data: " .. server.chunk_json({ content = "word " }) .. "\n\n", count = 300 },
+        { send = server.sse({ server.chunk_json({ content = "end", finish = "stop" }) }) }, { fin = true })
+      local fast = marea.client { base_url = f.base_url, model = "m", max_retries = 0 }
+      local answers = {}
+      for _ = 1, 20 do
+        marea.spawn(function()
+          local stream = assert(fast.chat.completions:create { messages = messages, stream = true })
+          for _ in stream:text() do spin(0.0001) end     -- what a game does with a word
+          answers[#answers + 1] = assert(stream:result()).output_text
+        end)
+      end
+      local longest, at = steps(0.002, answers, 20)
+      print(("\nlongest step in a firehose of 20 streams: %.2f ms of the processor"):format(longest * 1000))
+      for _, text in ipairs(answers) do assert.equal(("word "):rep(300) .. "end", text) end
+      assert.is_true(at[20] > 50, at[20] .. " steps")
+      assert.is_true(longest < 0.004 * SLOW, ("%.1f ms"):format(longest * 1000))
+    end)
+
+    it("fetches more than a piece a frame", function()
+      local fast, bodies = big(6000000), {}
+      marea.spawn(function() bodies[1] = assert(fast:request { path = "big" }).data end)
+      local _, at = steps(nil, bodies, 1, 1 / 60)
+      assert.is_true(at[1] < 60, at[1] .. " frames")
+    end)
+
     it("makes progress even with a budget of nothing", function()
       local done = 0
       for _ = 1, 3 do marea.spawn(function() done = done + 1 end) end

@@ -7,6 +7,8 @@ local loop = require "marea.loop"
 local luv = require("marea.compat").lazy "marea.driver.luv"
 local task = require "marea.task"
 
+local MOST = 0.8         -- of the budget: what is under way when time is up takes the rest
+
 local host = {}
 
 local attached           -- the luv the engine is driven by, if any
@@ -47,10 +49,14 @@ function host.step(budget)
   check.value(1, "marea.step", "a number of seconds", budget)
   if attached then error("marea.step: the host's loop drives everything", 2) end
   if loop.current() then error("marea.step can't be called inside a task", 2) end
-  local over = core.now() + budget
+  local engine, over = loop.engine(), core.now() + budget * MOST
+  local before = loop.limit(over)
   repeat
-    loop.turn(0, over)
-  until not loop.has_queued() or core.now() >= over
+    local acts = engine:acts()
+    loop.turn(0)
+    local idle = engine:acts() == acts and not loop.has_queued()
+  until idle or core.now() >= over
+  loop.limit(before)
   task.raise_unclaimed()
 end
 

@@ -21,6 +21,7 @@ local queue = { first = 1, last = 0 }   -- tasks to be resumed, in order
 local current              -- the task that is running
 local finished             -- called with a task whose coroutine is dead
 local PARKED = {}          -- what a task yields; anything else came from others
+local over                 -- the moment to give the host control back, if any
 local nested = 0           -- calls that drive the loop, each on top of the last
 local MAX_NESTED = 8
 local DIED = "the task's coroutine was ended by somebody else"
@@ -75,6 +76,18 @@ local function enqueue(task)
   queue[last] = task
 end
 
+--- From the moment `at` on, nobody begins anything more: the host wants control
+--- back. nil: there is no such moment. Returns the limit there was, to be set
+--- again: hosts may call in while a task of theirs runs.
+---@param at number|nil
+---@return number|nil
+function loop.limit(at)
+  local before = over
+  loop.engine():limit(at)
+  over = at
+  return before
+end
+
 --- Makes a task run at the next opportunity.
 function loop.schedule(task)
   task.awake = true
@@ -115,7 +128,7 @@ local function drive(waiter, task)
   local quiet = waiter.id and nested > MAX_NESTED
   while not waiter.awake do
     if task and task.cancelled then return task.cancelled end
-    local ok, alive = pcall(loop.turn, nil, nil, quiet)
+    local ok, alive = pcall(loop.turn, nil, quiet)
     if not ok then return alive end
     if not alive and not waiter.awake then
       if not quiet and loop.is_stuck() and not waiter.awake then
@@ -124,6 +137,15 @@ local function drive(waiter, task)
       quiet = false
     end
   end
+end
+
+-- Whoever blocks a host has no time to keep.
+local function drive_freely(waiter, task)
+  if not over then return drive(waiter, task) end
+  local before = loop.limit(nil)
+  local cancelled = drive(waiter, task)
+  loop.limit(before)
+  return cancelled
 end
 
 -- Waits without yielding. Other tasks run meanwhile, on top of this one, and
@@ -136,7 +158,7 @@ local function block(waiter, task)
     return "this call would block the host's loop: make it inside marea.spawn"
   end
   nested = nested + 1
-  local cancelled = drive(waiter, task)
+  local cancelled = drive_freely(waiter, task)
   nested = nested - 1
   return cancelled
 end
@@ -196,7 +218,7 @@ function loop.poke()
   if driver.poke then driver.poke(engine) end
 end
 
-local function wake_ready(e, over, quiet)
+local function wake_ready(e, quiet)
   local id = e:ready()
   while id do
     local waiter = waiting[id]
@@ -214,7 +236,7 @@ local function wake_ready(e, over, quiet)
   end
 end
 
-local function run_queue(over)
+local function run_queue()
   local last = queue.last          -- what is added meanwhile waits a turn
   while queue.first <= last do
     local first = queue.first
@@ -227,11 +249,11 @@ local function run_queue(over)
   end
 end
 
---- Wakes whom the engine names and runs what is queued, until the moment
---- `over`, if given. Where `quiet`, no task runs: they are queued.
-function loop.dispatch(over, quiet)
-  if wake_ready(engine, over, quiet) or quiet then return end
-  run_queue(over)
+--- Wakes whom the engine names and runs what is queued, as far as the limit
+--- goes. Where `quiet`, no task runs: they are queued.
+function loop.dispatch(quiet)
+  if wake_ready(engine, quiet) or quiet then return end
+  run_queue()
 end
 
 function loop.has_queued()
@@ -240,11 +262,11 @@ end
 
 --- One turn: waits at most `seconds` for something to happen, then dispatches.
 --- False if nothing can ever happen again.
-function loop.turn(seconds, over, quiet)
+function loop.turn(seconds, quiet)
   local e = loop.engine()
   if queue.first <= queue.last and not quiet then seconds = 0 end
   local alive = driver.turn(e, seconds)
-  loop.dispatch(over, quiet)
+  loop.dispatch(quiet)
   return alive
 end
 
