@@ -212,6 +212,9 @@ bench: deps-bench $(BENCHES)  ## compare with bare libcurl (BENCH_ARGS=--quick)
 	@for v in 5.4 5.1; do $(MAKE) all LUA_VERSION=$$v || exit 1; done
 	@$(call in_tree,build/5.4) $(call lua,5.4) spec/bench/run.lua $(BENCH_ARGS)
 
+bench-peers: deps-peers  ## install the other clients that bench compares with
+	npm install --no-save --no-package-lock --prefix build/bench openai
+
 build/bench/floor: BENCH_LIBS = $(CURL_LIBS) $(UV_LIBS)
 build/bench/%: spec/bench/%.c | deps-bench
 	@mkdir -p $(@D)
@@ -256,7 +259,7 @@ lint: deps-test  ## luacheck, Lua 5.1 syntax, cppcheck, warnings as errors
 deps:  ## install all that building, testing and the demo need (Debian, Ubuntu)
 	@.ci/deps build demo bench test
 
-deps-demo deps-bench deps-test: deps-%: FORCE
+deps-demo deps-bench deps-peers deps-test: deps-%: FORCE
 	@LUA=$(call lua,5.4) .ci/deps build demo $*
 
 deps-fuzz:
@@ -271,5 +274,5 @@ help:  ## this list
 
 MAKEFLAGS += --no-print-directory
 .SECONDARY:
-.PHONY: all install uninstall test asan valgrind demo bench fuzz-smoke lint \
+.PHONY: all install uninstall test asan valgrind demo bench bench-peers fuzz-smoke lint \
   deps deps-fuzz clean help FORCE

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 #include <uv.h>
@@ -32,6 +34,7 @@ struct request {
   char last;            /* last byte of the write before */
   size_t events;        /* ended in this answer */
   uint64_t sent, first; /* ns: when it left, when its second event ended */
+  double began;         /* us of CPU when its counting began */
 };
 
 struct bench {
@@ -46,11 +49,15 @@ struct bench {
   uint64_t events, bytes;       /* over all answers */
   uint64_t began;               /* ns */
   /* what single modes gather */
-  double *times;                /* us to the first delta; owned */
+  double *times;                /* us to the first delta, or to a FIN; owned */
+  int clocked;                  /* is the CPU of each answer counted? */
+  size_t skip;                  /* events of each before it is */
+  double cpu;                   /* us, over all answers but what was skipped */
   float *vector;                /* owned */
   size_t vectors, floats, vector_cap;
   double sum;                   /* of each vector's two ends */
   size_t pieces, text_bytes;
+  size_t wanted;                /* how many leavings the server must report */
 };
 
 /* A socket libcurl wants watched; freed when its handle has closed. */
@@ -68,6 +75,13 @@ static void die (const char *what) {
 }
 
 
+static double cpu_us (void) {
+  struct timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+
 /*
 ** {==================================================================
 ** libcurl on libuv
@@ -79,6 +93,7 @@ static void start (struct request *r) {
   r->first = 0;
   r->last = 0;
   r->bench->started++;
+  if (r->bench->clocked) r->began = cpu_us();
   r->sent = uv_hrtime();
   curl_multi_add_handle(r->bench->multi, r->easy);
 }
@@ -309,6 +324,52 @@ static void small (struct bench *b, size_t total, size_t concurrent) {
 
 /*
 ** {==================================================================
+** The CPU of each of several kinds of answers
+** ===================================================================
+*/
+
+static size_t count_after (char *s, size_t size, size_t n, void *p) {
+  struct request *r = p;
+  size_t before = r->events;
+  count_events(s, size, n, p);
+  if (before < r->bench->skip && r->events >= r->bench->skip)
+    r->began = cpu_us();
+  return n;
+}
+
+
+static void take_cpu (struct request *r) {
+  r->bench->cpu += cpu_us() - r->began;
+}
+
+
+/* URL TIMES SKIP, again and again. */
+static void each (struct bench *b, int argc, char **argv) {
+  uint64_t answers = 0;
+  int i;
+  b->write = count_after;
+  b->finish = take_cpu;
+  b->clocked = 1;
+  printf("{");
+  for (i = 0; i + 2 < argc; i += 3) {
+    b->url = argv[i];
+    b->skip = strtoul(argv[i + 2], NULL, 10);
+    b->started = b->done = 0;
+    b->cpu = 0;
+    run(b, strtoul(argv[i + 1], NULL, 10), 1);
+    printf("\"cpu_%d\":%.3f,", i / 3 + 1, b->cpu);
+    answers += b->done;
+  }
+  printf("\"answers\":%llu,\"events\":%llu,\"bytes\":%llu",
+         (unsigned long long)answers, (unsigned long long)b->events,
+         (unsigned long long)b->bytes);
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
 ** Embeddings
 ** ===================================================================
 */
@@ -431,6 +492,74 @@ static void first (struct bench *b, size_t total) {
 
 /*
 ** {==================================================================
+** From a transfer's removal to the FIN the server sees
+** ===================================================================
+*/
+
+#define PAUSE_US  2000    /* the server sees each alone */
+
+/* Removes the transfer as soon as a delta is there; returns when, in ns. */
+static uint64_t leave_early (struct bench *b, struct request *r) {
+  uint64_t left;
+  start(r);
+  while (!r->first && uv_run(&b->loop, UV_RUN_ONCE)) continue;
+  if (!r->first) die("a stream without a delta");
+  left = uv_hrtime();
+  curl_multi_remove_handle(b->multi, r->easy);
+  usleep(PAUSE_US);
+  return left;
+}
+
+
+/* The server's list of the moments it saw readers leave. */
+static void take_left (struct request *r) {
+  struct bench *b = r->bench;
+  char *at = strchr(r->body, '[');
+  while (at && *at != ']' && b->pieces < b->wanted) {
+    double left = strtod(at + 1, &at);
+    b->times[b->pieces] = (left - b->times[b->pieces]) / 1e3;
+    b->pieces++;
+  }
+  if (!at || *at != ']' || b->pieces != b->wanted)
+    die("not every leaving was seen, or more than these");
+}
+
+
+static void ask_left (struct bench *b) {
+  char url[512];
+  snprintf(url, sizeof url, "%s/left", b->url);
+  b->url = url;
+  b->write = keep;
+  b->finish = take_left;
+  b->started = 0;
+  run(b, 1, 1);
+}
+
+
+static void closing (struct bench *b, size_t total) {
+  struct request *r = calloc(1, sizeof *r);
+  size_t i;
+  b->times = calloc(total + 1, sizeof *b->times);
+  if (!r || !b->times) die("out of memory");
+  b->write = note_first;
+  open_bench(b);
+  open_request(b, r);
+  for (i = 0; i < total; i++) b->times[i] = (double)leave_early(b, r);
+  close_bench(b, r, 1);
+  b->wanted = total;
+  ask_left(b);
+  qsort(b->times, total, sizeof *b->times, by_size);
+  report(b);
+  printf(",\"left\":%zu,\"close_p50_us\":%.3f,\"close_p99_us\":%.3f", total,
+         b->times[total / 2], b->times[total * 99 / 100]);
+  free(b->times);
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
 ** What every client must see
 ** ===================================================================
 */
@@ -486,6 +615,8 @@ static int usage (void) {
         "       floor embed URL TIMES\n"
         "       floor one URL\n"
         "       floor first URL TIMES\n"
+        "       floor close URL TIMES\n"
+        "       floor each URL TIMES SKIP...\n"
         "       floor truth URL\n", stderr);
   return 2;
 }
@@ -504,6 +635,8 @@ int main (int argc, char **argv) {
   else if (strcmp(mode, "one") == 0) small(&b, 1, 1);
   else if (strcmp(mode, "embed") == 0) embed(&b, n);
   else if (strcmp(mode, "first") == 0) first(&b, n);
+  else if (strcmp(mode, "close") == 0) closing(&b, n);
+  else if (strcmp(mode, "each") == 0) each(&b, argc - 2, argv + 2);
   else if (strcmp(mode, "truth") == 0) truth(&b);
   else return usage();
   puts("}");

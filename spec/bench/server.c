@@ -28,6 +28,7 @@
 
 #define BLOCK    1024         /* chunks in the part of a stream that repeats */
 #define PIECE    (32 * 1024)  /* bytes in one chunk of HTTP */
+#define WRITE    (16 * 1024)  /* bytes a tick, where bytes are paced */
 #define PARTS    3            /* before, the repeated block, after */
 #define IOVS     8
 #define SLOTS    1024         /* of the timer wheel, a millisecond each */
@@ -54,6 +55,7 @@ struct reply {
   size_t gather;        /* held until that many have come, unless 0 */
   size_t waiting;       /* how many are held now */
   size_t step;          /* most bytes in one write, unless 0 */
+  int hangs;            /* never ends; when its reader leaves is noted */
   struct reply *next;
 };
 
@@ -75,6 +77,7 @@ struct server {
   struct conn *slot[SLOTS];
   uint64_t tick;              /* the millisecond the wheel is at */
   size_t timed;               /* connections in the wheel */
+  struct bytes left;          /* when readers of what hangs left; owned */
 };
 
 
@@ -84,11 +87,15 @@ static void die (const char *what) {
 }
 
 
-static uint64_t now_ms (void) {
+/* The clock that all processes of a machine share. */
+static uint64_t now_ns (void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+  return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
+
+
+static uint64_t now_ms (void) { return now_ns() / 1000000; }
 
 
 /*
@@ -236,14 +243,59 @@ static void build_burst (struct reply *r, const char *args) {
 }
 
 
+/* All of the answer in one part. */
+static void flatten (struct reply *r) {
+  struct bytes whole = { 0 };
+  size_t i, turn;
+  for (i = 0; i < PARTS; i++) {
+    struct part *p = &r->part[i];
+    for (turn = 0; turn < p->times; turn++) put(&whole, p->b.data, p->b.len);
+    free(p->b.data);
+    memset(p, 0, sizeof *p);
+  }
+  r->part[0].b = whole;
+  r->part[0].times = 1;
+}
+
+
+static void ticks (struct reply *r, size_t n, unsigned ms) {
+  r->ms = ms;
+  r->nends = n;
+  r->ends = calloc(n, sizeof *r->ends);
+  if (!r->ends) die("server");
+}
+
+
+/* The very bytes of a burst, but WRITE of them every MS milliseconds. */
+static void build_reads (struct reply *r, const char *args) {
+  char *rest;
+  size_t i, n;
+  build_burst(r, args);
+  flatten(r);
+  strtoul(args, &rest, 10);
+  n = (r->part[0].b.len + WRITE - 1) / WRITE;
+  ticks(r, n, *rest ? (unsigned)strtoul(rest + 1, NULL, 10) : 0);
+  for (i = 0; i < n; i++) r->ends[i] = (i + 1) * WRITE;
+  r->ends[n - 1] = r->part[0].b.len;
+}
+
+
+/* So many chunks at once, and then nothing more. */
+static void build_hang (struct reply *r, const char *args) {
+  struct bytes body = { 0 };
+  stream_head(&r->part[0].b);
+  first_chunk(&body);
+  words(&body, strtoul(args, NULL, 10));
+  frame_all(&r->part[0].b, &body);
+  r->hangs = 1;
+}
+
+
 /* The stream grows by one event a tick; the last tick brings the end too. */
 static void paced (struct reply *r, size_t n, unsigned ms) {
   struct bytes *b = &r->part[0].b, body = { 0 };
   size_t i;
-  r->ms = ms;
-  r->nends = n + 1;
-  r->ends = calloc(n + 1, sizeof *r->ends);
-  if (!r->ends) die("server");
+  ticks(r, n + 1, ms);
   stream_head(b);
   first_chunk(&body);
   frame_all(b, &body);
@@ -414,6 +466,8 @@ static const struct route {
   {"/small/", build_small},  /* one completion */
   {"/embed/", build_embed},  /* N/D/float or N/D/base64 */
   {"/burst/", build_burst},  /* BYTES of chunks */
+  {"/reads/", build_reads},  /* BYTES/MS: the same, WRITE bytes a tick */
+  {"/hang/", build_hang},  /* N chunks, and no end */
   {"/line/", build_line},  /* one chunk of BYTES */
   {"/bytewise/", build_bytewise},  /* N chunks, a byte at a time */
   {NULL, NULL}
@@ -434,18 +488,46 @@ static void build (struct reply *r, const char *path) {
 }
 
 
-/* NULL if the path is too long to be one of ours. */
-static struct reply *reply_for (struct server *s, const char *path) {
+static struct reply *cached (struct server *s, const char *path) {
   struct reply *r;
-  if (strlen(path) >= sizeof r->key) return NULL;
   for (r = s->replies; r; r = r->next)
     if (strcmp(r->key, path) == 0) return r;
   r = calloc(1, sizeof *r);
   if (!r) die("server");
   strcpy(r->key, path);
-  build(r, path);
   r->next = s->replies;
   return s->replies = r;
+}
+
+
+static void note_leaving (struct server *s) {
+  char line[32];
+  const char *form = s->left.len ? ",%llu" : "%llu";
+  put(&s->left, line, (size_t)snprintf(line, sizeof line, form,
+                                       (unsigned long long)now_ns()));
+}
+
+
+/* When each reader of what hangs has left, in ns; each is told once. */
+static void tell_left (struct server *s, struct reply *r) {
+  struct bytes body = { 0 };
+  puts_(&body, "{\"left\":[");
+  if (s->left.len) put(&body, s->left.data, s->left.len);
+  puts_(&body, "]}");
+  s->left.len = r->part[0].b.len = 0;
+  r->part[0].times = 1;
+  plain(r, "200 OK", &body);
+}
+
+
+/* NULL if the path is too long to be one of ours. */
+static struct reply *reply_for (struct server *s, const char *path) {
+  struct reply *r;
+  if (strlen(path) >= sizeof r->key) return NULL;
+  r = cached(s, path);
+  if (strstr(path, "/left")) tell_left(s, r);
+  else if (r->part[0].times == 0) build(r, path);
+  return r;
 }
 
 /* }================================================================== */
@@ -493,6 +575,7 @@ static void watch (struct server *s, struct conn *c, int writing) {
 
 
 static void drop (struct server *s, struct conn *c) {
+  if (c->reply && c->reply->hangs) note_leaving(s);
   if (c->link && c->due) s->timed--;
   if (c->link && !c->due) c->reply->waiting--;
   if (c->link) delist(c);
@@ -546,7 +629,7 @@ static int pump (struct server *s, struct conn *c) {
     advance(c, (size_t)w);
   }
   watch(s, c, 0);
-  if (c->part == PARTS) c->reply = NULL;
+  if (c->part == PARTS && !c->reply->hangs) c->reply = NULL;
   return 1;
 }
 
