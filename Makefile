@@ -85,7 +85,7 @@ BUILD_DIR ?= build/$(LUA_VERSION)
 # the library costs little until the first request loads marea.net.
 CORE  = $(BUILD_DIR)/marea/core.so
 NET   = $(BUILD_DIR)/marea/net.so
-BOTH_C = $(patsubst %,csrc/%.c,base64 json ljson lvector timers)
+BOTH_C = $(patsubst %,csrc/%.c,base64 json lbase64 lfile ljson lvector sink source timers)
 CORE_C = csrc/lcore.c $(BOTH_C)
 NET_C  = $(filter-out csrc/lcore.c,$(wildcard csrc/*.c))
 objs  = $(patsubst csrc/%.c,$(BUILD_DIR)/obj/%.o,$(1))

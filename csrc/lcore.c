@@ -2,7 +2,9 @@
 /* The module marea.core: what needs no network. It is apart from marea.net so
 ** that a program which has not asked for anything yet has not loaded libcurl,
 ** and the thirty libraries that come with it, either. */
+#include "lbase64.h"
 #include "lcore.h"
+#include "lfile.h"
 #include "ljson.h"
 #include "lvector.h"
 #include "timers.h"
@@ -21,6 +23,10 @@ LUALIB_API int luaopen_marea_core (lua_State *L) {
   lua_setfield(L, -2, "json");
   lvector_open(L);
   lua_setfield(L, -2, "vector");
+  lbase64_open(L);
+  lua_setfield(L, -2, "base64");
+  lfile_open(L);
+  lua_setfield(L, -2, "file");
   lua_pushcfunction(L, now);
   lua_setfield(L, -2, "now");
   return 1;

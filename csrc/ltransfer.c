@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "lform.h"
 #include "ljson.h"
 #include "lnet.h"
 #include "lrecipe.h"
@@ -79,6 +80,13 @@ static void read_headers (lua_State *L, struct transfer *t) {
 }
 
 
+static void read_form (lua_State *L, struct transfer *t) {
+  lua_getfield(L, 2, "form");
+  if (lua_istable(L, -1)) lform_read(L, &t->form);
+  lua_pop(L, 1);
+}
+
+
 static void read_options (lua_State *L, struct transfer_options *o) {
   memset(o, 0, sizeof *o);
   o->method = text_option(L, "method", NULL);
@@ -114,7 +122,9 @@ int ltransfer_new (lua_State *L) {
   lua_setuservalue(L, -2);
   read_options(L, &o);
   read_headers(L, t);
+  read_form(L, t);
   o.headers = t->headers;
+  o.form = t->form;
   transfer_start(t, e, &o);
   lua_pushinteger(L, (lua_Integer)t->waker.id);
   return 2;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -116,13 +117,18 @@ static void on_clock (struct timer *timer, usec now) {
 
 /* ---- libcurl's callbacks ----------------------------------------------- */
 
+static int64_t upload_size (const struct transfer *t) {
+  return t->form ? t->form->size : (int64_t)t->body_len;
+}
+
+
 /* Called when the connection stands and the request is about to go out. */
 static int on_connected (void *arg, char *ip, char *local, int port,
                          int local_port) {
   struct transfer *t = arg;
   (void)ip; (void)local; (void)port; (void)local_port;
   t->connected = t->active = t->engine->now;
-  if (t->body_len <= SMALL_BODY) t->uploaded = t->connected;
+  if (upload_size(t) <= SMALL_BODY) t->uploaded = t->connected;
   set_clock(t);
   return CURL_PREREQFUNC_OK;
 }
@@ -150,6 +156,17 @@ static int on_rewind (void *arg, curl_off_t to, int origin) {
   t->body_sent = (size_t)to;
   t->uploaded = 0;
   return CURL_SEEKFUNC_OK;
+}
+
+
+/* Part of a form was read, or could not be; or it is to be read again. */
+static void on_form_moved (void *arg) {
+  struct transfer *t = arg;
+  t->active = t->engine->now;
+  if (t->form->fault) fail(t, "bad_request", t->form->fault);
+  if (t->form->left == 0) t->uploaded = t->active;
+  else if (t->form->size > SMALL_BODY) t->uploaded = 0;
+  set_clock(t);
 }
 
 
@@ -299,8 +316,19 @@ static void on_abandon (struct job *j) {
 
 /* ---- options ----------------------------------------------------------- */
 
+static int set_form (CURL *c, struct transfer *t, const char *method) {
+  int bad = form_attach(t->form, c);
+  t->form->moved = on_form_moved;
+  t->form->arg = t;
+  if (strcmp(method, "POST") != 0)
+    bad |= curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
+  return bad;
+}
+
+
 static int set_method (CURL *c, struct transfer *t, const char *method) {
   int bad = 0;
+  if (t->form) return set_form(c, t, method);
   if (strcmp(method, "GET") == 0 && !t->body)
     return curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
   if (strcmp(method, "HEAD") == 0)
@@ -392,6 +420,7 @@ static void take_options (struct transfer *t,
   t->headers = o->headers;
   t->body = o->body;
   t->body_len = o->body ? o->body_len : 0;
+  t->form = o->form;
   t->max_body = o->max_body;
   t->in.max_event = o->max_event;
   t->head.max = MAX_HEAD;
@@ -401,6 +430,17 @@ static void take_options (struct transfer *t,
   t->idle = o->idle;
   t->event = o->event;
   t->due = o->total ? clock_now() + o->total : NEVER;
+}
+
+
+/* What can't be read is known before anybody is called. */
+static int open_form (struct transfer *t) {
+  int code = t->form ? form_open(t->form) : 0;
+  if (code == 0) return 1;
+  snprintf(t->message, sizeof t->message, "a file to be sent %s%s",
+           code == ESTALE ? "has changed" : "can't be read: ",
+           code == ESTALE ? "" : strerror(code));
+  return fail(t, "bad_request", NULL);
 }
 
 
@@ -417,6 +457,7 @@ int transfer_start (struct transfer *t, struct engine *e,
   t->job.abandon = on_abandon;
   t->done = 1;
   if (e->multi == NULL) return fail(t, "cancelled", "the program is closing");
+  if (!open_form(t)) return 0;
   t->job.easy = c = engine_take_easy(e);
   if (c == NULL) return fail(t, "connection", "out of memory");
   bad |= set_callbacks(c, t);
@@ -446,7 +487,9 @@ static void leave (struct transfer *t, struct engine *e) {
 void transfer_close (struct transfer *t) {
   if (t->engine) leave(t, t->engine);
   curl_slist_free_all(t->headers);
+  form_free(t->form);
   t->headers = NULL;
+  t->form = NULL;
   t->done = 1;
   if (t->pinned) return;
   buf_free(&t->head);

@@ -7,6 +7,7 @@
 
 #include "buf.h"
 #include "engine.h"
+#include "form.h"
 #include "shape.h"
 #include "sse.h"
 
@@ -22,6 +23,7 @@ struct transfer_options {
   const char *method, *url;
   const char *body;            /* must outlive the transfer; NULL: none */
   size_t body_len;
+  struct form *form;           /* instead; the transfer's from the call on */
   struct curl_slist *headers;  /* the transfer's from the call on */
   const char *proxy;           /* NULL: as the environment says */
   const char *ca_file;         /* NULL: the system's */
@@ -45,6 +47,7 @@ struct transfer {
   struct buf run;              /* text taken by shape, not yet collected */
   const char *body;            /* borrowed: the request's */
   size_t body_len, body_sent;
+  struct form *form;           /* owned; NULL where the body is `body` */
   size_t max_body;
   enum body_mode mode;
   /* clocks: lengths, and the moments they count from (0: not yet) */

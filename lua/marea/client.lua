@@ -5,10 +5,13 @@
 local core = require "marea.core"
 local bounds = require("marea.compat").lazy "marea.bounds"
 local json = require "marea.json"
+local bytes = require("marea.compat").lazy "marea.bytes"
 local check = require "marea.check"
 local embeddings = require("marea.compat").lazy "marea.embeddings"
 local endpoints = require "marea.endpoints"
 local Error = require("marea.compat").lazy "marea.error"
+local forms = require("marea.compat").lazy "marea.form"
+local mime = require("marea.compat").lazy "marea.mime"
 local request = require "marea.request"
 local result = require "marea.result"
 local settings = require "marea.settings"
@@ -104,16 +107,27 @@ local function decode_answer(call, answer, endpoint, params)
   return value
 end
 
+-- Subtitles, and other text where the endpoint may give that; errors may come
+-- under its name.
+local function is_wanted_text(answer, endpoint)
+  if not endpoint.text or answer.body:find('^%s*{%s*"error"') then return false end
+  local kind = answer:media_type()
+  return mime.is_text(kind) and kind ~= "text/html"
+end
+
+local function as_it_is(answer)
+  return result.new({ data = answer.body, content_type = answer:media_type() }, answer)
+end
+
 -- The result of an answer that was read whole.
 local function read_result(call, answer, endpoint, params)
-  if answer.body:find("^%s*$") and (endpoint.any or answer.status == 204) then
-    return result.new({}, answer)
+  if is_wanted_text(answer, endpoint) then return as_it_is(answer) end
+  if not answer.body:find("%S") then
+    if endpoint.any or answer.status == 204 then return result.new({}, answer) end
+    return nil, request.fault(call, answer, "protocol", "the answer is empty")
   end
-  if answer.body:find("^%s*$") then return nil, request.fault(call, answer, "protocol", "the answer is empty") end
   if is_json(answer) then return decode_answer(call, answer, endpoint, params) end
-  if endpoint.any then
-    return result.new({ data = answer.body, content_type = answer:media_type() }, answer)
-  end
+  if endpoint.any then return as_it_is(answer) end
   return nil, request.fault(call, answer, "protocol", "expected JSON, got " .. answer:media_type())
 end
 
@@ -138,6 +152,7 @@ function call_methods:make_headers()
     self.earlier_keys[self.key] = true
   end
   self.key = key
+  if self.accept then return settings.make_lines(s, self.key, self.headers, self.content_type, self.accept) end
   return settings.header_lines(s, self.key, self.headers, self.body ~= nil, not self.whole)
 end
 
@@ -153,6 +168,8 @@ local function make_call(s, endpoint, body, streamed, options)
     max_retries = options.max_retries or s.max_retries,
     limits = s.limits, on = s.on, provider = s.preset.name,
     transfer = settings.transfer(s, streamed), settings = s, key = nil, choices = endpoint.choices,
+    any = endpoint.any, text = endpoint.text, form = nil, accept = nil, identity = nil,
+    content_type = body and "application/json",
     api_key = options.api_key, headers = own,
   }
   return setmetatable(call, call_metatable)
@@ -175,9 +192,24 @@ local function choices_asked(params)
   return several and n * math.max(#prompt, 1) or n
 end
 
+-- Its answer is bytes.
+local function fetch(call, endpoint, params, options)
+  call.accept, call.whole, call.identity = "*/*", false, true
+  return bytes.fetch(call, options, endpoint.bytes, function(answer)
+    return read_result(call, answer, endpoint, params)
+  end)
+end
+
 local function send(s, endpoint, params, options, level, who)
-  local streamed = endpoint.streamed
-  local call = make_call(s, endpoint, encode(level + 1, who, params), streamed, options)
+  local streamed, parts, kind, unreadable = endpoint.streamed
+  if endpoint.form then
+    parts, kind, unreadable = forms.body(level, who, params, endpoint, s.preset)
+    if not parts then return nil, unreadable end
+  end
+  local body = not parts and encode(level + 1, who, params) or nil
+  local call = make_call(s, endpoint, body, streamed, options)
+  if parts then call.form, call.content_type, call.accept = parts, kind, streamed and "text/event-stream" or "*/*" end
+  if endpoint.bytes or options.to then return fetch(call, endpoint, params, options) end
   local answer, err = request.send(call)
   if not answer then return nil, err end
   if s.preset.reasoning then answer.think_tags = think.tags(s.preset, type(params) == "table" and params.model) end
@@ -224,33 +256,75 @@ local function get(s, endpoint, params, options, level)
   return send(s, { method = "GET", path = endpoint.path }, nil, all, level, endpoint.who)
 end
 
+-- What the second table says of an answer that is bytes.
+local function check_delivery(level, who, options, allowed, streamed)
+  for _, name in ipairs { "to", "stream" } do
+    if options[name] ~= nil and not allowed[name] then
+      error(("%s, options: `%s` is for calls whose answer is bytes"):format(who, name), level + 2)
+    end
+  end
+  if options.to and (options.stream or streamed) then
+    error(who .. ": an answer is streamed, or saved with `to`, not both", level + 2)
+  end
+end
+
+local BYTES, NOT_BYTES = { to = true, stream = true }, {}
+
+-- A stream may also be asked for where all others are: among the parameters.
+local function delivery(level, who, endpoint, params, options)
+  local streamed = endpoint.bytes and params and params.stream == true
+  if options.to == nil and options.stream == nil and not streamed then return options end
+  check_delivery(level + 1, who, options, endpoint.bytes and BYTES or NOT_BYTES, streamed)
+  if not streamed then return options end
+  options = settings.copy(options)
+  options.stream = true
+  return options
+end
+
 --- What the endpoints call. `level` is that of their caller, counted from him
 --- who calls this: they must do so by a tail call.
 function client.call(s, endpoint, params, options, level)
   local who = endpoint.who
   options = settings.check_call(level, who, options, s, endpoint.path)
+  options = delivery(level, who, endpoint, params, options)
   local effect = settings.effect(s, endpoint.path, params, options)
   options = effect and effect.options or options
   if endpoint.method == "GET" then return get(s, endpoint, params, options, level) end
   params = complete(s, endpoint, params, effect, level + 1)
-  if endpoint.kind and params.model == nil and not s.preset.model_optional then
+  local optional = endpoint.any_model or s.preset.model_optional
+  if endpoint.kind and params.model == nil and not optional then
     error(who .. ": no model given, and the client has none for " .. endpoint.kind, level + 1)
   end
   local refused = s.preset.ranges and bounds.check(s.preset, endpoint.path, params)
   if refused then return nil, refused end
   local sent = { method = endpoint.method, path = endpoint.path, choices = endpoint.choices,
-    streamed = endpoint.streams and params.stream == true,
-    decoding = endpoint.decoding, judge = endpoint.judge }
+    streamed = endpoint.streams and params.stream == true, bytes = endpoint.bytes, text = endpoint.text,
+    form = endpoint.form, decoding = endpoint.decoding, judge = endpoint.judge }
   local parts = endpoint.split and endpoint.split(params, s.preset.max_inputs)
   if parts then return send_parts(s, sent, parts, params, options, level, who) end
   return send(s, sent, params, options, level, who)
 end
 
 local request_fields = { method = "a non-empty string", path = "a non-empty string",
-  body = "a string or a table", query = "a table", stream = "a boolean" }
+  body = "a string or a table", form = "a table", file = "a string or a table", query = "a table",
+  stream = "a boolean" }
+
+-- The one way in which a request's body is given, or nil.
+local function body_field(level, who, params)
+  local found
+  for _, name in ipairs { "body", "form", "file" } do
+    if params[name] ~= nil and found then
+      error(("%s: give %s or %s, not both"):format(who, found, name), level + 2)
+    end
+    if params[name] ~= nil then found = name end
+  end
+  return found
+end
 
 --- Any endpoint, documented or not: { method =, path =, body =, query =, stream = }.
---- A table as body is sent as JSON. The method is POST with a body, else GET.
+--- A table as body is sent as JSON; in its place may be `form`, a table sent as
+--- multipart/form-data, or `file`, sent as it is. The method is POST with any of
+--- them, else GET.
 ---@return table|nil result or stream, marea.error|nil
 function methods:request(params, options)
   local who = "client:request"
@@ -258,14 +332,17 @@ function methods:request(params, options)
   check.fields(1, who, params, request_fields)
   if not params.path then check.fail(1, who .. ", path", "a non-empty string", nil) end
   options = settings.check_call(1, who, options, s, params.path)
-  local method = (params.method or (params.body and "POST" or "GET")):upper()
+  local field = body_field(1, who, params)
+  check_delivery(1, who, options, { to = true }, params.stream)
+  local method = (params.method or (field and "POST" or "GET")):upper()
   if not method:find("^%u+$") then check.fail(1, who .. ", method", "a method's name", params.method) end
-  local endpoint = { method = method, path = params.path, any = true,
-    query = params.query, streamed = params.stream }
-  local body, effect = params.body, settings.effect(s, params.path, params.body, options)
+  local endpoint = { method = method, path = params.path, any = true, query = params.query,
+    streamed = params.stream, form = field ~= "body" and field and {}, bare = field == "file" }
+  local body = params[field]
+  local effect = settings.effect(s, params.path, field == "body" and body or nil, options)
   if effect then
     options = effect.options
-    if type(body) == "table" then
+    if field == "body" and type(body) == "table" then
       body = settings.fill(settings.copy(body), effect)
       body.model = settings.suffixed(body.model, effect)
     end

@@ -64,6 +64,51 @@ endpoints.embeddings = {
   judge = function(result, params) return embeddings.judge(result, params) end,
 }
 
+-- A field that takes files, and must be given.
+local function need_file(name)
+  return function(level, who, params)
+    local value = params[name]
+    if value == nil or value == json.null or value == "" then
+      check.fail(level + 1, who .. ", " .. name, "a path, or a table with path or data", value)
+    end
+  end
+end
+
+endpoints.speech = {
+  who = "client.audio.speech:create", method = "POST", path = "audio/speech", kind = "speech",
+  bytes = "audio", check = need("input", "a non-empty string"),
+}
+
+-- Audio is what a provider's bound on files is for.
+local audio_form = { paths = { file = true }, bounded = true }
+
+endpoints.transcriptions = {
+  who = "client.audio.transcriptions:create", method = "POST", path = "audio/transcriptions",
+  kind = "transcription", streams = true, text = true, form = audio_form, check = need_file "file",
+}
+
+endpoints.translations = {
+  who = "client.audio.translations:create", method = "POST", path = "audio/translations",
+  kind = "translation", text = true, form = audio_form, check = need_file "file",
+}
+
+endpoints.images = {
+  who = "client.images:generate", method = "POST", path = "images/generations", kind = "image",
+  any_model = true, streams = true, check = need("prompt", "a non-empty string"),
+}
+
+local image_form = { paths = { image = true, mask = true } }
+
+endpoints.image_edits = {
+  who = "client.images:edit", method = "POST", path = "images/edits", kind = "image",
+  any_model = true, streams = true, form = image_form, check = need_file "image",
+}
+
+endpoints.image_variations = {
+  who = "client.images:create_variation", method = "POST", path = "images/variations", kind = "image",
+  any_model = true, form = image_form, check = need_file "image",
+}
+
 ---- methods ------------------------------------------------------------------
 
 -- Resource -> settings of its client, not the client itself: that holds the
@@ -111,6 +156,15 @@ local tree = {
   completions = { create = post(endpoints.completions) },
   responses = { create = post(endpoints.responses) },
   embeddings = { create = post(endpoints.embeddings) },
+  audio = {
+    speech = { create = post(endpoints.speech) },
+    transcriptions = { create = post(endpoints.transcriptions) },
+    translations = { create = post(endpoints.translations) },
+  },
+  images = {
+    generate = post(endpoints.images), edit = post(endpoints.image_edits),
+    create_variation = post(endpoints.image_variations),
+  },
   models = { list = list("client.models:list", "models"), retrieve = retrieve_model },
   embedding_models = { list = list("client.embedding_models:list", "embedding-models") },
 }

@@ -12,6 +12,10 @@ local fields = {
 
   nearest = { "marea.vector", "nearest" },
 
+  image = { "marea.parts", "image" },
+  audio = { "marea.parts", "audio" },
+  base64 = { "marea.core", "base64" },
+
   null = { "marea.json", "null" },
   array = { "marea.json", "array" },
 
@@ -53,6 +57,9 @@ end
 ---@field nearest fun(query: marea.Vector, list: table, k: integer|nil): table
 ---@field tool fun(options: table): marea.Tool
 ---@field schema { new: function, check: function, unhonoured: function }
+---@field image fun(source: string|table): table|nil, marea.error|nil a part of a message, from a file or a URL
+---@field audio fun(source: string|table): table|nil, marea.error|nil a part of a message, from a file
+---@field base64 { encode: (fun(bytes: string): string), decode: (fun(text: string): string|nil, string|nil) }
 ---@field null userdata JSON's null, the same value as cjson.null
 ---@field array fun(list: table|nil): table marks a list, also an empty one
 ---@field run fun(f: function, ...): any

@@ -23,6 +23,8 @@ local request = {}
 ---@field url string
 ---@field make_headers fun(self): string[]|nil, table|nil lines, made anew for each try; or nil, err
 ---@field body string|nil
+---@field form table[]|nil instead of a body: its parts (form.lua)
+---@field identity boolean|nil ask for no compression
 ---@field whole boolean read the body to its end before returning
 ---@field clocks table|nil seconds by clock, where they differ from the client's
 ---@field deadline number|nil the end of the total clock
@@ -115,7 +117,8 @@ end
 
 -- The total clock also runs in the C core, from what is left of it.
 local function start(call, list, answer)
-  local options = { method = call.method, url = call.url, headers = list, body = call.body }
+  local options = { method = call.method, url = call.url, headers = list, body = call.body, form = call.form,
+    identity = call.identity }
   if call.clocks then
     for _, name in ipairs(CLOCKS) do options[name] = call.clocks[name] or false end
   end

@@ -5,6 +5,7 @@
 -- the same name is never hidden.
 
 local json = require "marea.json"
+local mime = require("marea.compat").lazy "marea.mime"
 local normalise = require "marea.normalise"
 local responses = require("marea.compat").lazy "marea.gather.responses"
 local think = require("marea.compat").lazy "marea.think"
@@ -53,12 +54,18 @@ local function texts_of(self)
   return rest, reasoning or between_tags
 end
 
+-- What an answer that was text says, such as subtitles.
+local function plain_text(self)
+  local data, kind = rawget(self, "data"), rawget(self, "content_type")
+  return type(data) == "string" and type(kind) == "string" and mime.is_text(kind) and data or ""
+end
+
 local computed = {}
 
 function computed.output_text(self)
   if is_response(self) then return output_events(self, "text") or "" end
   local text = texts_of(self) or rawget(self, "text")
-  return type(text) == "string" and text or ""
+  return type(text) == "string" and text or plain_text(self)
 end
 
 function computed.reasoning_text(self)

@@ -26,7 +26,7 @@ local client_options = {
 local call_options = {
   timeout = "a number of seconds or a table", headers = "a table",
   max_retries = "a whole number of at least 0", query = "a table",
-  api_key = "a string or a function",
+  api_key = "a string or a function", to = "a non-empty string", stream = "a boolean",
 }
 
 local SECONDS = "seconds (a number above 0), or false"
@@ -418,32 +418,48 @@ local function put(list, places, name, value)
   else list[place] = name .. ": " .. value end
 end
 
-local function fixed_headers(list, places, with_body, streamed)
+local function fixed_headers(list, places, content_type, accept)
   put(list, places, "User-Agent", "marea/" .. require("marea")._VERSION)
-  put(list, places, "Accept", streamed and "text/event-stream" or "application/json")
-  if with_body then put(list, places, "Content-Type", "application/json") end
+  put(list, places, "Accept", accept)
+  if content_type then put(list, places, "Content-Type", content_type) end
 end
 
-local function make_lines(s, key, own, with_body, streamed)
-  local list, places = {}, {}
-  fixed_headers(list, places, with_body, streamed)
+-- Of a form only libcurl knows the boundary: its type is nobody else's to say.
+local function without_type(list)
+  local out = {}
+  for name, value in pairs(list or out) do
+    if name:lower() ~= "content-type" then out[name] = value end
+  end
+  return out
+end
+
+--- Header lines of a request; `false` takes one away.
+---@param own table|nil the call's own headers, by name
+---@param content_type string|false|nil of the body; false for that of a form
+---@param accept string
+function settings.make_lines(s, key, own, content_type, accept)
+  local list, places, shared = {}, {}, s.headers
+  fixed_headers(list, places, content_type, accept)
+  if content_type == false then shared, own = without_type(shared), without_type(own) end
   if key then put(list, places, s.auth.header, (s.auth.prefix or "") .. key) end
-  for name, value in pairs(s.headers) do put(list, places, name, value) end
+  for name, value in pairs(shared) do put(list, places, name, value) end
   for name, value in pairs(own or {}) do put(list, places, name, value) end
   local out = { "Expect:" }      -- libcurl would wait for leave to send
   for _, line in ipairs(list) do out[#out + 1] = line end
   return out
 end
 
---- Header lines of a request; `false` takes one away. Made once for the calls
---- that have none of their own, while the key stays the same.
+--- Header lines of a request that sends JSON and expects it. Made once for the
+--- calls that have none of their own, while the key stays the same.
 ---@param own table|nil the call's own headers, by name
 function settings.header_lines(s, key, own, with_body, streamed)
-  if own then return make_lines(s, key, own, with_body, streamed) end
+  local content_type = with_body and "application/json" or nil
+  local accept = streamed and "text/event-stream" or "application/json"
+  if own then return settings.make_lines(s, key, own, content_type, accept) end
   local kind = (streamed and 2 or 0) + (with_body and 1 or 0)
   local kept = s.lines[kind]
   if not kept or kept.key ~= key then
-    kept = { key = key, list = make_lines(s, key, nil, with_body, streamed) }
+    kept = { key = key, list = settings.make_lines(s, key, nil, content_type, accept) }
     s.lines[kind] = kept
   end
   return kept.list

@@ -9,13 +9,16 @@
 -- where the text is.
 
 local Error = require("marea.compat").lazy "marea.error"
+local bytes = require("marea.compat").lazy "marea.gather.bytes"
 local chat = require "marea.gather.chat"
 local loop = require "marea.loop"
+local mime = require("marea.compat").lazy "marea.mime"
 local redact = require("marea.compat").lazy "marea.redact"
 local request = require "marea.request"
 local responses = require("marea.compat").lazy "marea.gather.responses"
 local result = require "marea.result"
 local think = require("marea.compat").lazy "marea.think"
+local transcript = require("marea.compat").lazy "marea.gather.transcript"
 
 local stream = {}
 
@@ -43,7 +46,12 @@ end
 ---- ending -------------------------------------------------------------------
 
 local function collect(s)
-  local text = s.transfer and s.transfer:collect()
+  if not s.transfer then return end
+  if s.raw then
+    s.gather.unread = s.transfer:peek(s.gather.most)
+    return
+  end
+  local text = s.transfer:collect()
   if text then s.gather:add_run(text) end
 end
 
@@ -110,6 +118,8 @@ local function choose_gather(s, chunk)
   if chunk.choices ~= nil then s.chosen = true
   elseif type(chunk.type) == "string" and chunk.type:find("^response%.") then
     s.gather, s.chosen = responses.new(), true
+  elseif type(chunk.type) == "string" and chunk.type:find("^transcript%.") then
+    s.gather, s.chosen = transcript.new(), true
   else s.strange = chunk.type ~= "ping" end
 end
 
@@ -254,6 +264,9 @@ end
 local function claim(self, name)
   local s = states[self]
   if not s then error("call it with a colon: stream:" .. name .. "()", 3) end
+  if s.raw ~= (name == "bytes") then
+    error(("stream:%s: this stream is of %s"):format(name, s.raw and "bytes" or "events"), 3)
+  end
   if s.claimed then error("stream:" .. name .. ": this stream has been read already", 3) end
   check_alone(s, 3)
   s.claimed = true
@@ -340,25 +353,40 @@ function methods:events()
   end, nil, nil, self
 end
 
---- The next event; nil at the end; nil and the error if the stream broke.
----@return table|nil event, marea.error|nil
+--- Iterates over the bytes of an answer that has no events, such as speech, in
+--- pieces as they come. Raises the error if the stream breaks.
+---@return fun(): string|nil
+function methods:bytes()
+  local s = claim(self, "bytes")
+  return function()
+    check_alone(s, 2)
+    local piece = advance(s)
+    return piece or finish(s)
+  end, nil, nil, self
+end
+
+--- The next event, or piece of bytes; nil at the end; nil and the error if the
+--- stream broke.
+---@return table|string|nil event, marea.error|nil
 function methods:next()
   local s = state_of(self, "next")
   check_alone(s, 2)
-  local event = next_event(s)
+  local event
+  if s.raw then event = advance(s) else event = next_event(s) end
   if event then return event end
   s.claimed = true
   return nil, take_error(s)
 end
 
 --- Reads what is left, and returns what the call without `stream` would have
---- returned; or nil and the error.
+--- returned; or nil and the error. Bytes that were taken are not in it.
 ---@return marea.Result|nil, marea.error|nil
 function methods:result()
   local s = state_of(self, "result")
   check_alone(s, 2)
   s.claimed = true
   drop_events(s)
+  if s.raw then s.gather:keep() end
   while not s.ended do
     advance(s)
     drop_events(s)
@@ -391,6 +419,7 @@ metatable.__close = methods.close
 -- What a state does not have until something sets it; most streams never need
 -- most of these, and a program may have thousands of streams.
 local absent = { __index = {
+  raw = false,                 -- is it of bytes, not of events?
   only_chunk = nil,            -- the answer, where it was no stream
   chosen = false,              -- is `gather` the right gatherer?
   strange = false,             -- chunks came that no gatherer knows
@@ -424,6 +453,9 @@ local function refuse(call, answer, message)
 end
 
 local function as_chunk(value)
+  if value.choices == nil and value.output == nil and value.output_text ~= "" then
+    return { type = "transcript.text.done", text = value.output_text }
+  end
   if type(value.output) ~= "table" then return value end
   local failed = value.status == "failed"
   return { type = failed and "response.failed" or "response.completed", response = value }
@@ -448,6 +480,26 @@ local function from_json(call, answer, n, read)
   return self
 end
 
+--- Makes a stream of an answer whose body, which has begun, is bytes; or returns
+--- nil, err.
+---@param call marea.Call
+---@param answer marea.Answer
+function stream.raw(call, answer)
+  local transfer = answer.transfer
+  if transfer:peek(1) == "" then return refuse(call, answer, "the answer is empty") end
+  transfer:read_as("bytes")
+  local self, s = new(call, answer)
+  s.raw, s.gather = true, bytes.new(answer:media_type(), call.settings.max_body)
+  s.pull = function()
+    local piece = transfer:bytes()
+    if piece and not s.gather:add_piece(piece) then
+      fail(s, "too_large", "the answer's body is too large")
+    end
+    return piece
+  end
+  return self
+end
+
 local function looks_like_events(text)
   text = text:gsub("^\239\187\191", "")
   return text:find("^[\r\n]*:") or text:find("^[\r\n]*%a+[:\r\n]") and not text:find("^%s*[{<]")
@@ -466,9 +518,11 @@ function stream.open(call, answer, n, read)
     answer.transfer:read_as("events")
     return (new(call, answer, n))
   end
-  if kind:find("json", 1, true) or kind == "" and start:find("^%s*[{%[]") then
+  local is_text = call.text and mime.is_text(kind)
+  if kind:find("json", 1, true) or is_text or kind == "" and start:find("^%s*[{%[]") then
     return from_json(call, answer, n, read)
   end
+  if call.any and kind ~= "text/html" then return stream.raw(call, answer) end
   answer.body = answer.transfer:peek(200)
   return refuse(call, answer, ("expected an event stream, got %s: %s"):format(
     kind == "" and "no content type" or kind, excerpt(answer.body)))
