@@ -437,6 +437,59 @@ describe("the bundled provider's other endpoints", function()
     assert.equal(400, reply.status)
   end)
 
+  it("draw: one pixel for each picture asked for, base64 or a URL", function()
+    local reply = cjson.decode(post(s, "/v1/images/generations", { prompt = "a", n = 2 }).body)
+    assert.equal("GIF89a", require("mime").unb64(reply.data[2].b64_json):sub(1, 6))
+    reply = cjson.decode(post(s, "/v1/images/generations", { prompt = "a", response_format = "url" }).body)
+    assert.truthy(reply.data[1].url:find("^data:image/gif;base64,"))
+    assert.equal(400, post(s, "/v1/images/generations", { n = 2 }).status)
+  end)
+
+  local function form(path, parts)
+    local body = ""
+    for name, value in pairs(parts) do
+      local file = value:match("^@(.*)")
+      body = body .. '--XX\r\ncontent-disposition: form-data; name="' .. name .. '"'
+        .. (file and '; filename="' .. file .. '"' or "") .. "\r\n\r\n" .. value .. "\r\n"
+    end
+    return post(s, path, body .. "--XX--", { ["content-type"] = "multipart/form-data; boundary=XX" })
+  end
+
+  it("draw from a picture, by a form", function()
+    local edited = form("/v1/images/edits", { image = "@a.png", prompt = "x", n = "2" })
+    assert.equal(2, #cjson.decode(edited.body).data)
+    assert.equal(400, form("/v1/images/edits", { image = "@a.png" }).status)
+    assert.equal(400, form("/v1/images/variations", { image = "a.png" }).status)
+    assert.equal(200, form("/v1/images/variations", { image = "@a.png" }).status)
+  end)
+
+  it("transcribe: as texts, in pieces, and translated", function()
+    local function transcribe(more, path)
+      more.file = "@t.mp3"
+      return form("/v1/audio/" .. (path or "transcriptions"), more)
+    end
+    local heard = "A script heard 6 bytes of t.mp3."
+    assert.equal(heard .. "\n", transcribe({ response_format = "text" }).body)
+    assert.equal("text/plain", transcribe({ response_format = "srt" }).headers["content-type"])
+    assert.equal("WEBVTT\n", transcribe({ response_format = "vtt" }).body:sub(1, 7))
+    assert.equal(400, transcribe({ response_format = "doc" }).status)
+    assert.equal("translate", cjson.decode(transcribe({ response_format = "verbose_json" }, "translations").body).task)
+    local pieces = {}
+    for _, data in ipairs(events_of(transcribe({ stream = "true" }).body)) do
+      local event = cjson.decode(data)
+      pieces[#pieces + 1] = event.delta
+      assert.is_true(event.delta ~= nil or event.text == heard)
+    end
+    assert.equal(heard, table.concat(pieces))
+  end)
+
+  it("speak in pieces where a delay is asked for", function()
+    local reply = post(s, "/v1/audio/speech?delay_ms=1", { input = "uno dos", voice = "x" })
+    assert.equal("audio/mpeg", reply.headers["content-type"])
+    assert.is_true(#reply.chunks > 4)
+    assert.equal("ID3no sound, a script's text: uno dos", reply.body)
+  end)
+
   it("survive a request that is wrong deep inside", function()
     local reply = post(s, "/v1/chat/completions", '{"messages":[{"role":'
       .. '"user","content":[1]}],"tools":[3]}')

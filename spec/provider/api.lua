@@ -20,13 +20,15 @@ local paths = {
   responses = "POST /responses", embeddings = "POST /embeddings",
   speech = "POST /audio/speech", transcriptions = "POST /audio/transcriptions",
   translations = "POST /audio/translations",
-  images = "POST /images/generations", models = "GET /models",
+  images = "POST /images/generations", image_edits = "POST /images/edits",
+  image_variations = "POST /images/variations", models = "GET /models",
   embedding_models = "GET /embedding-models",
 }
 
 -- A form and a GET have no JSON to decode.
 local bare = { transcriptions = true, translations = true, models = true,
-  embedding_models = true, model = true }
+  embedding_models = true, model = true, image_edits = true,
+  image_variations = true }
 
 local routes = {}
 

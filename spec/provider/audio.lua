@@ -114,4 +114,15 @@ function audio.transcript(parts, task, texts, canned)
   return o("text", plain[format](heard))
 end
 
+-- A transcript in pieces: the JSON of each event.
+function audio.events(parts)
+  local heard, events = hear(parts.fields), {}
+  for i, word in ipairs(text.words(heard.text)) do
+    events[i] = json.encode(o("type", "transcript.text.delta", "delta", word))
+  end
+  events[#events + 1] = json.encode(o("type", "transcript.text.done",
+    "text", heard.text))
+  return events
+end
+
 return audio

@@ -258,6 +258,14 @@ local function timed_out(call, data)
   return { status = 524, message = "A timeout occurred" }
 end
 
+local function send_transcript(conn, send, _, value, options)
+  for i, data in ipairs(value) do
+    if not send("data: " .. data .. "\n\n", i == #value) then return false end
+    if options.delay > 0 and not conn:sleep(options.delay) then return false end
+  end
+  return true
+end
+
 local function transcribe(call, endpoint, task)
   local parts = form.parse(call.request)
   local fault = file_fault(call, parts)
@@ -265,6 +273,10 @@ local function transcribe(call, endpoint, task)
     or timed_out(call, parts.fields.file.data)
   if fault then return fail(call, fault) end
   local scenario = call.scenario
+  if scenario.streams_transcripts and parts.fields.stream == "true" then
+    local options = options_of(call, parts.fields)
+    return send_stream(call, send_transcript, audio.events(parts), options)
+  end
   local value, plain = audio.transcript(parts, task, scenario.text_transcripts,
     scenario.canned.transcriptions)
   if value then return reply(call, value) end
@@ -286,18 +298,44 @@ local function pixel(prompt)
   return gif
 end
 
-function endpoints.images(call)
-  local body, data = call.body, {}
-  local fault = fault_of(call, "images", body)
-  if fault then return fail(call, fault) end
-  for i = 1, body.n or 1 do
-    local coded = embeddings.base64(pixel(body.prompt))
-    data[i] = body.response_format == "url"
+local function send_images(call, prompt, format, n)
+  local data = {}
+  for i = 1, n or 1 do
+    local coded = embeddings.base64(pixel(prompt))
+    data[i] = format == "url"
       and json.object("url", "data:image/gif;base64," .. coded)
       or json.object("b64_json", coded)
   end
   return reply(call, json.object("created", call.scenario.created,
     "data", json.list(data)))
+end
+
+function endpoints.images(call)
+  local body = call.body
+  local fault = fault_of(call, "images", body)
+  if fault then return fail(call, fault) end
+  return send_images(call, body.prompt, body.response_format, body.n)
+end
+
+-- Forms with pictures, of which the script sees their length.
+local function draw(call, endpoint)
+  local parts = form.parse(call.request)
+  local image = parts and (parts.fields.image or parts.fields["image[]"])
+  local fault = not parts and check.bad("not a multipart form")
+    or type(image) ~= "table" and check.bad("Field required: image", "image")
+    or fault_of(call, endpoint, parts.fields)
+  if fault then return fail(call, fault) end
+  local fields = parts.fields
+  return send_images(call, image.data, fields.response_format,
+    tonumber(fields.n))
+end
+
+function endpoints.image_edits(call)
+  return draw(call, "image_edits")
+end
+
+function endpoints.image_variations(call)
+  return draw(call, "image_variations")
 end
 
 return endpoints

@@ -21,6 +21,7 @@ local nan = {
   strict_models = true,
   whole_responses = true,
   text_transcripts = false,
+  streams_transcripts = false,
   max_audio_seconds = 120,
   limits = { requests = 100, window = 60, parallel = 5 },
   endpoints = { chat = true, completions = true, responses = true,

@@ -20,18 +20,25 @@ local openai = {
   ignore_model = false,
   max_file_size = 25 * 1024 * 1024,
   text_transcripts = true,
+  streams_transcripts = true,
   canned = { chat = {}, responses = {} },
   open = {},      -- endpoints that need no key
   keys = nil,     -- the set of those it knows; nil: it asks for none
   endpoints = { chat = true, completions = true, responses = true,
     embeddings = true, speech = true, transcriptions = true,
-    translations = true, images = true, models = true },
+    translations = true, images = true, image_edits = true,
+    image_variations = true, models = true },
 }
 
 local heard = {
   { "response_format", "a string",
     one_of = { "json", "text", "srt", "verbose_json", "vtt" } },
   { "temperature", "a numeral" },
+}
+
+local drawn = {
+  { "n", "a numeral", min = 1, max = 10 },
+  { "response_format", "a string", one_of = { "url", "b64_json" } },
 }
 
 openai.rules = {
@@ -51,6 +58,9 @@ openai.rules = {
   },
   transcriptions = heard,
   translations = heard,
+  image_edits = { { "prompt", "a string", required = true }, drawn[1],
+    drawn[2] },
+  image_variations = drawn,
   images = {
     { "prompt", "a string", required = true },
     { "n", "an integer", min = 1, max = 10 },
