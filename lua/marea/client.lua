@@ -23,6 +23,7 @@ local client = {}
 
 ---@class marea.Client
 ---@field limits marea.Limits
+---@field preset marea.preset
 local methods = {}
 local metatable = { __name = "marea.client" }
 
@@ -30,7 +31,7 @@ local metatable = { __name = "marea.client" }
 local private = setmetatable({}, { __mode = "k" })
 
 function metatable:__index(key)
-  if key == "limits" then return private[self].limits end
+  if key == "limits" or key == "preset" then return private[self][key] end
   return methods[key]
 end
 
@@ -51,6 +52,17 @@ end
 ---@return marea.Client
 function client.new(options)
   return make(settings.new(1, options == nil and {} or options))
+end
+
+--- A client like this one, but for what stands between it and the network: a
+--- function that begins transfers in place of the C core (see request.lua).
+---@param self marea.Client
+---@param transport function
+---@return marea.Client
+function client.through(self, transport)
+  local s = settings.copy(private[self])
+  s.transport = transport
+  return make(s)
 end
 
 local function settings_of(self, who)
@@ -167,6 +179,7 @@ local function make_call(s, endpoint, body, streamed, options)
     deadline = timeout.total and core.now() + timeout.total,
     max_retries = options.max_retries or s.max_retries,
     limits = s.limits, on = s.on, provider = s.preset.name,
+    transport = s.transport,
     transfer = settings.transfer(s, streamed), settings = s, key = nil, choices = endpoint.choices,
     any = endpoint.any, text = endpoint.text, form = nil, accept = nil, identity = nil,
     content_type = body and "application/json",
@@ -281,6 +294,14 @@ local function delivery(level, who, endpoint, params, options)
   return options
 end
 
+local told      -- stands around every call of a model while somebody listens
+
+--- From now on f(send, ...) is called in place of send(...), which it calls.
+---@param f function|nil
+function client.tell(f)
+  told = f
+end
+
 --- What the endpoints call. `level` is that of their caller, counted from him
 --- who calls this: they must do so by a tail call.
 function client.call(s, endpoint, params, options, level)
@@ -302,6 +323,7 @@ function client.call(s, endpoint, params, options, level)
     form = endpoint.form, decoding = endpoint.decoding, judge = endpoint.judge }
   local parts = endpoint.split and endpoint.split(params, s.preset.max_inputs)
   if parts then return send_parts(s, sent, parts, params, options, level, who) end
+  if told then return told(send, s, sent, params, options, level, who) end
   return send(s, sent, params, options, level, who)
 end
 

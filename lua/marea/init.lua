@@ -9,6 +9,7 @@ local fields = {
   provider = { "marea.providers", "extend" },
 
   tool = { "marea.tool", "new" },
+  on = { "marea.observe", "on" },
 
   nearest = { "marea.vector", "nearest" },
 
@@ -36,7 +37,7 @@ local fields = {
 }
 
 local modules = { json = "marea.json", providers = "marea.providers", vector = "marea.vector",
-  schema = "marea.schema" }
+  schema = "marea.schema", testing = "marea.testing" }
 
 local function load_field(self, name)
   local module, from = modules[name], fields[name]
@@ -60,6 +61,8 @@ end
 ---@field image fun(source: string|table): table|nil, marea.error|nil a part of a message, from a file or a URL
 ---@field audio fun(source: string|table): table|nil, marea.error|nil a part of a message, from a file
 ---@field base64 { encode: (fun(bytes: string): string), decode: (fun(text: string): string|nil, string|nil) }
+---@field on fun(event: string, f: fun(event: table)): fun()
+---@field testing { client: function, record: function, replay: function, offline: function }
 ---@field null userdata JSON's null, the same value as cjson.null
 ---@field array fun(list: table|nil): table marks a list, also an empty one
 ---@field run fun(f: function, ...): any

@@ -113,6 +113,35 @@ local function tell_response(call, answer, started)
     seconds = core.now() - started, provider = call.provider }
 end
 
+---- being told, and being kept from the network ----------------------------------
+
+local told, offline      -- called with each try; why no request may go out
+
+--- From now on f(call, try, answer, err, seconds) is told of each try.
+---@param f function|nil
+function request.tell(f)
+  told = f
+end
+
+--- Keeps requests from the network, but for those with a transport of their own.
+---@param why string|nil nil: lets them out again
+---@return string|nil before
+function request.keep_offline(why)
+  local before = offline
+  offline = why
+  return before
+end
+
+local function tell_try(call, try, started, answer, err)
+  if told then told(call, try, answer, err, core.now() - started) end
+end
+
+-- A transport of its own stands between a call and the network.
+local function begin(call, ...)
+  if call.transport then return call.transport(call, ...) end
+  return loop.engine():transfer(...)
+end
+
 ---- one try ------------------------------------------------------------------
 
 -- The total clock also runs in the C core, from what is left of it.
@@ -123,9 +152,8 @@ local function start(call, list, answer)
     for _, name in ipairs(CLOCKS) do options[name] = call.clocks[name] or false end
   end
   if call.deadline then options.total = math.max(call.deadline - core.now(), 1e-6) end
-  local engine = loop.engine()
-  answer.transfer, answer.id = engine:transfer(setmetatable(options, call.transfer))
-  loop.driver().changed(engine)
+  answer.transfer, answer.id = begin(call, setmetatable(options, call.transfer))
+  loop.driver().changed(loop.engine())
   local task = loop.current()
   if task then task.owned[answer.transfer] = answer.release end
 end
@@ -197,6 +225,7 @@ end
 local function go(call, try, answer)
   local list, err = call:make_headers()
   if err then return err end
+  if offline and not call.transport then return make_error(call, { kind = "offline", message = offline }) end
   local started = core.now()
   tell_request(call, list, try)
   start(call, list, answer)
@@ -262,7 +291,9 @@ end
 ---@return marea.Answer|nil, marea.error|nil
 function request.send(call)
   for try = 1, math.huge do
+    local started = core.now()
     local answer, err, fields = try_and_follow(call, try)
+    tell_try(call, try, started, answer, err)
     if answer then return answer end
     call.attempts = call.attempts or {}
     call.attempts[try] = { status = err.status, kind = err.kind }

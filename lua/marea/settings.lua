@@ -329,6 +329,7 @@ function settings.extend(level, base, options)
   all.headers = merge_headers(kept_headers, options.headers)
   local s = settings.new(level + 1, all)
   s.timeout = clocks_from(base.timeout, options.timeout)
+  s.transport = base.transport
   if not options.limits and not options.provider then s.limits = base.limits end
   return s
 end

@@ -74,12 +74,19 @@ local function blanked_snapshot(s)
   return result.new(redact.deep(s.gather:result(), s.call:blanker()), s.answer)
 end
 
+-- Somebody beside the reader is told of the first event, and of the end.
+local function tell(s, what, ...)
+  local watch = s.watch
+  if watch and watch[what] then watch[what](...) end
+end
+
 local function break_off(s, err)
   if s.ended then return end
   -- a task can be cancelled with any value
   if Error.is(err) and not err.partial then err.partial = blanked_snapshot(s) end
   s.ended, s.err = true, err
   let_go(s)
+  tell(s, "ended", err)
 end
 
 local function fail(s, kind, message)
@@ -99,6 +106,7 @@ local function end_well(s)
   s.ended = true
   if not s.transfer:done() then loop.poke() end
   let_go(s)
+  tell(s, "ended")
 end
 
 -- The end of the events: it is a good one after [DONE], once every choice has
@@ -154,6 +162,10 @@ local function take_chunk(s, chunk, kind)
   if not s.chosen then choose_gather(s, chunk) end
   local event, key = s.gather:add(chunk, s.queue)
   if event then learn(s, event, key, chunk) else s.transfer:forget() end
+  if s.watch and s.queue[s.first] then
+    tell(s, "began")
+    s.watch.began = nil
+  end
   check_gather(s)
 end
 
@@ -304,9 +316,11 @@ end
 local function slow_chunk(s)
   check_alone(s, 2)
   drop_events(s)
-  local chunk = s.only_chunk
-  s.only_chunk = nil
-  if chunk == nil then chunk = select(2, advance(s)) end
+  local chunk = s.held and table.remove(s.held, 1)
+  if chunk == nil then
+    s.held = nil
+    chunk = select(2, advance(s))
+  end
   if chunk == nil then return finish(s) end
   return chunk
 end
@@ -321,13 +335,19 @@ local function next_chunk(s)
   return chunk
 end
 
+local function held_chunk(s)
+  if s.held then return slow_chunk(s) end
+  return next_chunk(s)
+end
+
 --- Iterates over the decoded chunks, as they are on the wire.
 ---@return fun(): table|nil
 function methods:chunks()
   local s = claim(self, "chunks")
   if s.transfer then s.transfer:pull_whole() end
   drop_events(s)
-  return function() return next_chunk(s) end, nil, nil, self
+  local read = s.held and held_chunk or next_chunk
+  return function() return read(s) end, nil, nil, self
 end
 
 local function slow_event(s, text, chunk, kind, message)
@@ -414,13 +434,43 @@ end
 
 metatable.__close = methods.close
 
+--- Has `began()` called at the first event and `ended(err)` at the end, at once
+--- if it is over already.
+---@param self marea.Stream
+---@param watch { began: function|nil, ended: function|nil }
+function stream.watch(self, watch)
+  local s = states[self]
+  s.watch = watch
+  if s.ended then
+    tell(s, "began")
+    tell(s, "ended", s.err)
+  end
+end
+
+--- Waits until the stream has an event for its reader, or is over. Returns the
+--- error if it broke before there was any.
+---@param self marea.Stream
+---@return marea.error|nil
+function stream.ready(self)
+  local s = states[self]
+  while s.queue[s.first] == nil and not s.ended do
+    local _, chunk = advance(s)
+    if chunk ~= nil then
+      s.held = s.held or {}
+      s.held[#s.held + 1] = chunk
+    end
+  end
+  if s.queue[s.first] == nil then return s.err end
+end
+
 ---- making one ---------------------------------------------------------------
 
 -- What a state does not have until something sets it; most streams never need
 -- most of these, and a program may have thousands of streams.
 local absent = { __index = {
   raw = false,                 -- is it of bytes, not of events?
-  only_chunk = nil,            -- the answer, where it was no stream
+  held = nil,                  -- chunks taken before the reader came; also an answer that was no stream
+  watch = nil,                 -- who is told of the first event, and of the end
   chosen = false,              -- is `gather` the right gatherer?
   strange = false,             -- chunks came that no gatherer knows
   fast = nil, fast_index = nil, fast_text = false,   -- what text taken by shape is
@@ -473,7 +523,7 @@ local function from_json(call, answer, n, read)
     return nil, err
   end
   local self, s = new(call, answer, n)
-  s.result, s.only_chunk = value, value
+  s.result, s.held = value, { value }
   take_chunk(s, as_chunk(value))
   if s.err then return nil, s.err end
   end_well(s)
