@@ -299,6 +299,14 @@ static int is_error (const struct sse_event *ev) {
 }
 
 
+/* The next event that says something: empty data keeps connections alive. */
+static int next_event (struct transfer *t, struct sse_event *ev) {
+  while (transfer_next(t, ev))
+    if (ev->data_len > 0 || is_error(ev)) return 1;
+  return 0;
+}
+
+
 static int take_text (lua_State *L, struct transfer *t,
                       const struct sse_event *ev) {
   const char *raw;
@@ -361,7 +369,7 @@ static int pull (lua_State *L) {
   struct transfer *t = &l->transfer;
   struct sse_event ev;
   pin(L, l);
-  if (!transfer_next(t, &ev)) return unpin(l, 0);
+  if (!next_event(t, &ev)) return unpin(l, 0);
   take_in_hand(l);
   if (take_text(L, t, &ev))
     return unpin(l, t->whole_chunks ? 1 + push_value(L, &l->recipe, &ev) : 1);

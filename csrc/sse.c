@@ -143,6 +143,23 @@ static void end_event (struct sse *s) {
 }
 
 
+static int is_done (const char *line, size_t n) {
+  while (n > 0 && (line[n - 1] == ' ' || line[n - 1] == '\t')) n--;
+  return is_field(line, n, "[DONE]");
+}
+
+
+/* Data that waits for its blank line comes first: the line is read again. */
+static void take_done (struct sse *s, size_t line, size_t end) {
+  if (s->has_data) {
+    s->line = s->look = line;
+    s->skip_lf = 0;
+  }
+  else add_data(s, line, end - line);
+  end_event(s);
+}
+
+
 static void skip_bom (struct sse *s) {
   static const char bom[] = "\xef\xbb\xbf";
   size_t n = avail(s) < 3 ? avail(s) : 3;
@@ -194,6 +211,8 @@ static void take_line (struct sse *s, size_t end) {
   else if (end == line) end_event(s);
   else if (at(s)[line] == ':') return;
   else if (outgrown(s, end - line)) s->failed = 1;
+  else if (s->bare_done && is_done(at(s) + line, end - line))
+    take_done(s, line, end);
   else read_field(s, line, end);
 }
 

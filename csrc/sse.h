@@ -45,6 +45,8 @@ struct sse {
   unsigned ready : 1;       /* an event is complete but not yet given */
   unsigned given : 1;       /* an event was given: drop it at the next call */
   unsigned failed : 1;      /* sticky: too large, or no memory */
+  unsigned bare_done : 1;   /* set it: a line "[DONE]" is an event, as if it
+                               were data with blank lines around it */
 };
 
 int sse_feed (struct sse *s, const char *bytes, size_t n);

@@ -517,6 +517,7 @@ static void resume (struct transfer *t) {
 
 void transfer_read_as (struct transfer *t, enum body_mode mode) {
   t->mode = mode;
+  t->in.bare_done = mode == BODY_EVENTS;
   if (t->paused && t->engine && mode == BODY_WHOLE) resume(t);
 }
 

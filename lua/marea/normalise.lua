@@ -1,13 +1,64 @@
 -- SPDX-License-Identifier: MIT
 -- What servers say in different words, said in one: which call a tool-call
--- fragment belongs to, what a finish reason means, where reasoning is. These
--- tables and small functions decide; the gatherers only gather.
+-- fragment belongs to, what a finish reason means, where usage and reasoning
+-- are. Tables and small functions here decide; whoever gathers or reads an
+-- answer asks them. spec/quirks holds what servers were seen to send.
 
 local json = require "marea.json"
 
 local null = json.null
 
 local normalise = {}
+
+local function said(value)
+  return value ~= nil and value ~= null and value ~= ""
+end
+
+--- Does a field say something? "" is some servers' null.
+normalise.is_said = said
+
+---- fields of chunks ---------------------------------------------------------
+
+--- Fields of which the first one said counts; of all others, the last.
+normalise.said_first = { id = true, created = true, model = true }
+
+local MAX_INDEX = 127
+
+--- A usable index (0 to 127), or nil.
+function normalise.index(index)
+  if type(index) ~= "number" or index ~= math.floor(index) then return nil end
+  if index < 0 or index > MAX_INDEX then return nil end
+  return index
+end
+
+--- The index of a choice, of which n were asked for. Who asked for one gets
+--- one: some servers count something else there.
+function normalise.choice_index(index, n)
+  return n > 1 and normalise.index(index) or 0
+end
+
+-- Where usage may stand, beside the chunk's own field.
+local usage_places = {
+  { "x_groq", "usage" },
+  { "choices", 1, "usage" },
+}
+
+--- The usage a chunk tells, or nil.
+function normalise.usage(chunk)
+  if type(chunk.usage) == "table" then return chunk.usage end
+  for _, place in ipairs(usage_places) do
+    local value = chunk
+    for _, key in ipairs(place) do value = type(value) == "table" and value[key] or nil end
+    if type(value) == "table" then return value end
+  end
+end
+
+local heartbeats = { ping = true, heartbeat = true, keepalive = true, ["keep-alive"] = true, keep_alive = true }
+
+--- Does an event of this name say no more than that the server is alive?
+function normalise.is_heartbeat(name)
+  return heartbeats[name] or false
+end
 
 ---- finish reasons -----------------------------------------------------------
 
@@ -34,6 +85,13 @@ function normalise.finish_reason(raw, has_calls)
   local reason = reasons[word] or raw
   if has_calls and reason == "stop" then return "tool_calls" end
   return reason
+end
+
+local cuts = { length = true, content_filter = true, cancelled = true, error = true }
+
+--- Was what came before this reason cut off, so that there may be more to it?
+function normalise.is_cut(reason)
+  return reason == nil or cuts[reason] or false
 end
 
 ---- text and reasoning -------------------------------------------------------
@@ -86,61 +144,101 @@ function normalise.reasoning(message)
   return details_text(message.reasoning_details)
 end
 
----- indices ------------------------------------------------------------------
-
-local MAX_INDEX = 127
-
---- A usable index (0 to 127), or nil.
-function normalise.index(index)
-  if type(index) ~= "number" or index ~= math.floor(index) then return nil end
-  if index < 0 or index > MAX_INDEX then return nil end
-  return index
-end
-
 ---- tool calls ---------------------------------------------------------------
-
-local function said(value)
-  return value ~= nil and value ~= null and value ~= ""
-end
 
 local function as_id(id)
   if type(id) == "number" then return ("%.14g"):format(id) end
   return type(id) == "string" and id ~= "" and id or nil
 end
 
-local function new_call(calls, index)
-  local call = { position = #calls, arguments = {} }
-  calls[#calls + 1] = call
-  if index then calls.by_index[index] = call end
-  calls.latest = call
-  return call
+local made = 0
+
+--- An id for a call that came without: unlike any other in this process, and
+--- unlikely in any other.
+function normalise.make_id()
+  made = made + 1
+  return ("call_%08x%04x"):format(math.random(0, 0x7fffffff), made % 0x10000)
+end
+
+--- The list that `normalise.call` keeps: its calls in order, and by index.
+function normalise.calls()
+  return { by_index = {} }
 end
 
 local function find_id(calls, id)
   for _, call in ipairs(calls) do
-    if call.id == id then return call end
+    if call.wire_id == id then return call end
   end
 end
 
---- The list that `normalise.call` keeps.
-function normalise.calls()
-  return { by_index = {}, latest = nil }
+local function begin(calls, f)
+  local call = { position = #calls, arguments = {}, length = 0 }
+  if f.id and find_id(calls, f.id) then call.id = normalise.make_id() end
+  calls[#calls + 1] = call
+  if f.index then calls.by_index[f.index] = call end
+  return call
 end
 
---- The call a fragment belongs to. By index where it has a usable one, unless
---- another id begins there; else by id; else the latest.
-function normalise.call(calls, fragment)
-  local index, id = normalise.index(fragment.index), as_id(fragment.id)
-  local call
-  if index then
-    call = calls.by_index[index]
-    if call and id and call.id and call.id ~= id then
-      call = find_id(calls, id) or new_call(calls, index)
-    end
-  elseif id then call = find_id(calls, id)
-  else call = calls.latest end
-  call = call or new_call(calls, index)
-  call.id = call.id or id
+local function text_of(call)
+  return table.concat(call.arguments)
+end
+
+local function is_whole(call)
+  return call.length > 0 and json.decode(text_of(call)) ~= nil
+end
+
+local function by_index(calls, f)
+  return calls.by_index[f.index]
+end
+
+-- Of two calls with one id, the one at this index.
+local function by_id(calls, f)
+  local here = calls.by_index[f.index]
+  return here and here.wire_id == f.id and here or find_id(calls, f.id)
+end
+
+local function latest(calls, f)
+  local call = calls[#calls]
+  if not call or f.name and (f.position > 1 or is_whole(call)) then return begin(calls, f) end
+  return call
+end
+
+-- A name begins a call; without one, some give each fragment an id of its own.
+local function by_index_unless_named(calls, f)
+  local call = calls.by_index[f.index]
+  if f.name and call.wire_id then return begin(calls, f) end
+  return call
+end
+
+-- A name begins a call; without one, some count fragments and not calls.
+local function by_id_unless_named(calls, f)
+  return (f.name and begin or by_id)(calls, f)
+end
+
+-- Which call a fragment belongs to, by what its index is (the row) and what
+-- its id is: none, known, or new.
+local belongs = {
+  none  = { none = latest,   known = by_id,              new = begin },
+  known = { none = by_index, known = by_id,              new = by_index_unless_named },
+  new   = { none = begin,    known = by_id_unless_named, new = begin },
+}
+
+local function state(value, known)
+  if value == nil then return "none" end
+  return known and "known" or "new"
+end
+
+--- The call a fragment belongs to.
+---@param calls table
+---@param fragment table as on the wire
+---@param position integer of the fragment in its delta
+function normalise.call(calls, fragment, position)
+  local named = type(fragment["function"]) == "table" and said(fragment["function"].name)
+  local f = { index = normalise.index(fragment.index), id = as_id(fragment.id), name = named, position = position }
+  local row = belongs[state(f.index, calls.by_index[f.index])]
+  local call = row[state(f.id, f.id and find_id(calls, f.id))](calls, f)
+  call.wire_id = call.wire_id or f.id
+  call.id = call.id or f.id
   return call
 end
 
@@ -155,40 +253,65 @@ function normalise.name(call, piece)
   end
 end
 
+-- Is this the whole again, or the first real arguments after a placeholder?
 local function repeats(call, piece)
-  return #call.arguments > 0 and piece:sub(1, 1) == "{" and #piece > 2
-    and table.concat(call.arguments) == piece and json.decode(piece) ~= nil
+  return #piece == call.length and text_of(call) == piece and json.decode(piece) ~= nil
+end
+
+local function is_placeholder(call)
+  return call.length == 2 and text_of(call) == "{}"
 end
 
 --- Adds a piece of arguments; returns the piece as text, or nil if it says
 --- nothing new (some servers send the whole again at the end).
 function normalise.arguments(call, piece)
   if type(piece) == "table" then piece = json.encode(piece) end
-  if type(piece) ~= "string" or piece == "" or repeats(call, piece) then return nil end
+  if type(piece) ~= "string" or piece == "" then return nil end
+  if piece:sub(1, 1) == "{" then
+    if repeats(call, piece) then return nil end
+    if is_placeholder(call) then call.arguments, call.length = {}, 0 end
+  end
   call.arguments[#call.arguments + 1] = piece
+  call.length = call.length + #piece
   return piece
 end
 
---- Arguments that were never given mean none.
-function normalise.arguments_json(text)
+--- Arguments that were never given mean none, unless they were cut off.
+---@param text any
+---@param cut boolean|nil
+function normalise.arguments_json(text, cut)
   if type(text) == "table" then return json.encode(text) end
-  if type(text) ~= "string" or not text:find("%S") then return "{}" end
-  return text
+  if type(text) == "string" and text:find("%S") then return text end
+  return cut and "" or "{}"
 end
 
-local made = 0
+--- What a call has gathered: its arguments decoded, if they are an object, and
+--- as text.
+---@return table|nil arguments, string arguments_json
+function normalise.gathered(call, cut)
+  local text = normalise.arguments_json(text_of(call), cut)
+  local arguments = json.decode(text)
+  return type(arguments) == "table" and arguments or nil, text
+end
 
---- An id for a call that came without: unlike any other in this process, and
---- unlikely in any other.
-function normalise.make_id()
-  made = made + 1
-  return ("call_%08x%04x"):format(math.random(0, 0x7fffffff), made % 0x10000)
+--- Gives each call of a whole message an id of its own, if it has none: what
+--- is answered, and sent back, needs one.
+---@param calls table[] as on the wire
+function normalise.give_ids(calls)
+  local taken = {}
+  for _, call in ipairs(calls) do
+    local id = type(call) == "table" and as_id(call.id)
+    if id ~= false then
+      if not id or taken[id] then id = normalise.make_id() end
+      call.id, taken[id] = id, true
+    end
+  end
 end
 
 --- A wire tool call as { id, name, arguments, arguments_json }.
-function normalise.tool_call(wire)
+function normalise.tool_call(wire, cut)
   local f = type(wire["function"]) == "table" and wire["function"] or wire
-  local text = normalise.arguments_json(f.arguments)
+  local text = normalise.arguments_json(f.arguments, cut)
   local arguments = json.decode(text)
   if type(arguments) ~= "table" then arguments = nil end
   return {

@@ -84,12 +84,17 @@ local function response_calls(self)
   return calls
 end
 
+local function is_cut(raw)
+  return not normalise.is_said(raw) or normalise.is_cut(normalise.finish_reason(raw))
+end
+
 function computed.tool_calls(self)
   if is_response(self) then return response_calls(self) end
   local message, calls = message_of(self), {}
   local wire = message and message.tool_calls
+  local cut = message and is_cut(first_choice(self).finish_reason)
   for _, call in ipairs(type(wire) == "table" and wire or {}) do
-    if type(call) == "table" then calls[#calls + 1] = normalise.tool_call(call) end
+    if type(call) == "table" then calls[#calls + 1] = normalise.tool_call(call, cut) end
   end
   return calls
 end
@@ -112,11 +117,18 @@ function metatable:__tostring()
   return type(text) == "string" and text or computed.output_text(self)
 end
 
+local function complete(choice)
+  local message = type(choice) == "table" and choice.message
+  local calls = type(message) == "table" and message.tool_calls
+  if type(calls) == "table" then normalise.give_ids(calls) end
+end
+
 --- Makes a result of decoded JSON. A bare array becomes `{ data = array }`.
 ---@param value table
 ---@param answer marea.Answer|nil
 function result.new(value, answer)
   if json.is_array(value) then value = { data = value } end
+  for _, choice in ipairs(type(value.choices) == "table" and value.choices or {}) do complete(choice) end
   answers[value] = answer
   return setmetatable(value, metatable)
 end

@@ -13,6 +13,7 @@ local bytes = require("marea.compat").lazy "marea.gather.bytes"
 local chat = require "marea.gather.chat"
 local loop = require "marea.loop"
 local mime = require("marea.compat").lazy "marea.mime"
+local normalise = require "marea.normalise"
 local redact = require("marea.compat").lazy "marea.redact"
 local request = require "marea.request"
 local responses = require("marea.compat").lazy "marea.gather.responses"
@@ -170,6 +171,7 @@ local function take_chunk(s, chunk, kind)
 end
 
 local function not_json(s, kind, message)
+  if normalise.is_heartbeat(kind) then return end
   if kind == "error" then fail(s, "stream", "the server sent an error that is not JSON")
   else fail(s, "decode", "an event is not JSON: " .. request.without_excerpt(message)) end
 end

@@ -407,6 +407,40 @@ static void given_again (void) {
 }
 
 
+/* ---- a bare [DONE], where it is asked for ------------------------------- */
+
+static const struct stream bare[] = {
+  S("a bare [DONE]", "data: a\n\n[DONE]\n", "(|a|)(|[DONE]|)"),
+  S("a bare [DONE] with spaces after it", "[DONE] \t\r", "(|[DONE] \t|)"),
+  S("a bare [DONE] after data", "data: a\r\n[DONE]\r\n\r\ndata: b\n\n",
+    "(|a|)(|[DONE]|)(|b|)"),
+  S("more than a bare [DONE]", "[DONE]x\n\n[DONE]: x\n\n [DONE]\n\n", ""),
+};
+
+
+static void run_bare (const struct stream *v) {
+  size_t at;
+  for (at = 0; at <= v->n; at++) {
+    struct sse s = { 0 };
+    struct buf got = { 0 };
+    s.bare_done = 1;
+    piece(&s, v->bytes, at, &got, AS_IT_ARRIVES);
+    piece(&s, v->bytes + at, v->n - at, &got, AS_IT_ARRIVES);
+    conclude(v, &s, &got, "asked for");
+  }
+}
+
+
+static void bare_done (void) {
+  size_t i;
+  for (i = 0; i < COUNT(bare); i++) {
+    if (!begin(bare[i].name)) continue;
+    run_bare(&bare[i]);
+    end(bare[i].name);
+  }
+}
+
+
 static void no_feed_at_all (void) {
   struct sse s = { 0 };
   struct sse_event ev;
@@ -840,6 +874,7 @@ int main (int argc, char **argv) {
   start(argc, argv);
   run_streams();
   events_are_prompt();
+  bare_done();
   run_tests(tests);
   return finish();
 }

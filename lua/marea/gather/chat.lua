@@ -30,7 +30,7 @@ end
 local NO_CALLS = {}     -- until there is one
 
 local function slot_for(self, index)
-  index = self.n > 1 and normalise.index(index) or 0
+  index = normalise.choice_index(index, self.n)
   local slot = self.slots[index]
   if not slot then
     slot = { index = index, fields = {}, message = {}, pieces = {},
@@ -69,9 +69,7 @@ end
 local delta_fields = {}
 
 function delta_fields.role(_, slot, value)
-  if value ~= "" and value ~= null and not slot.message.role then
-    slot.message.role = value
-  end
+  if normalise.is_said(value) and not slot.message.role then slot.message.role = value end
 end
 
 local function add_text(self, slot, key, value, out)
@@ -158,9 +156,9 @@ local function keep_call_extras(call, fragment)
   end
 end
 
-local function add_fragment(slot, fragment, out)
+local function add_fragment(slot, fragment, position, out)
   local f = type(fragment["function"]) == "table" and fragment["function"] or {}
-  local call = normalise.call(slot.calls, fragment)
+  local call = normalise.call(slot.calls, fragment, position)
   normalise.name(call, f.name)
   local piece = normalise.arguments(call, f.arguments)
   keep_call_extras(call, fragment)
@@ -172,9 +170,9 @@ function delta_fields.tool_calls(self, slot, value, out)
   if type(value) ~= "table" then return end
   slot.calls_said = true
   if slot.calls == NO_CALLS then slot.calls = normalise.calls() end
-  for _, fragment in ipairs(value) do
+  for position, fragment in ipairs(value) do
     self.plain = false
-    if is_object(fragment) then add_fragment(slot, fragment, out) end
+    if is_object(fragment) then add_fragment(slot, fragment, position, out) end
   end
 end
 
@@ -247,16 +245,13 @@ function choice_fields.logprobs(self, slot, value)
   end
 end
 
--- "" in the middle of a stream is some servers' null.
 function choice_fields.finish_reason(_, slot, value)
-  if value ~= null and value ~= "" then slot.raw_finish = value end
+  if normalise.is_said(value) then slot.raw_finish = value end
 end
 
-local function tool_call_event(call)
+local function tool_call_event(call, reason)
   call.id = call.id or normalise.make_id()
-  local text = normalise.arguments_json(table.concat(call.arguments))
-  local arguments = json.decode(text)
-  if type(arguments) ~= "table" then arguments = nil end
+  local arguments, text = normalise.gathered(call, normalise.is_cut(reason))
   return { type = "tool_call", index = call.position, id = call.id,
     name = call.name, arguments = arguments, arguments_json = text }
 end
@@ -264,7 +259,7 @@ end
 -- The choice is over: its calls are whole, and it says why it ended.
 local function finish(slot, raw, out)
   slot.finish = normalise.finish_reason(raw, #slot.calls > 0)
-  for _, call in ipairs(slot.calls) do out[#out + 1] = tool_call_event(call) end
+  for _, call in ipairs(slot.calls) do out[#out + 1] = tool_call_event(call, slot.finish) end
   out[#out + 1] = { type = "finish", reason = slot.finish, raw_reason = raw,
     index = slot.index }
 end
@@ -286,12 +281,10 @@ end
 
 ---- the whole ----------------------------------------------------------------
 
-local first_counts = { id = true, created = true, model = true }
-
 local function add_top(self, chunk)
   local top = self.top
   for name, value in pairs(chunk) do
-    if first_counts[name] then
+    if normalise.said_first[name] then
       local old = top[name]
       if old == nil or old == "" or old == null then top[name] = value end
     elseif name ~= "choices" then keep_last(top, name, value) end
@@ -303,7 +296,9 @@ local function same(a, b)
 end
 
 local function add_usage(self, usage, out)
-  if type(usage) ~= "table" or same(self.usage_said, usage) then return end
+  if not usage then return end
+  self.top.usage = usage
+  if same(self.usage_said, usage) then return end
   self.plain = false
   self.usage_said = usage
   out[#out + 1] = { type = "usage", usage = usage }
@@ -320,7 +315,7 @@ function methods:add(chunk, out)
   if type(choices) == "table" then
     for _, choice in ipairs(choices) do add_choice(self, choice, out) end
   end
-  add_usage(self, chunk.usage, out)
+  add_usage(self, normalise.usage(chunk), out)
   local event = out[before + 1]
   if not self.plain or not self.said_key or #out ~= before + 1 then return nil end
   self.fast_slot, self.fast_key = self.slots[event.index], self.said_key
@@ -381,12 +376,11 @@ function methods:ended_with(reason)
   return false
 end
 
-local function wire_call(call)
+local function wire_call(call, reason)
   call.id = call.id or normalise.make_id()
-  local wire = { id = call.id, type = "function", ["function"] = {
-    name = call.name or "",
-    arguments = normalise.arguments_json(table.concat(call.arguments)),
-  } }
+  local _, text = normalise.gathered(call, normalise.is_cut(reason))
+  local wire = { id = call.id, type = "function",
+    ["function"] = { name = call.name or "", arguments = text } }
   for key, value in pairs(call.extra or {}) do wire[key] = value end
   return wire
 end
@@ -406,7 +400,7 @@ local function message_of(slot)
   if message.content == nil then message.content = null end
   if slot.calls_said then
     message.tool_calls = json.array {}
-    for i, call in ipairs(slot.calls) do message.tool_calls[i] = wire_call(call) end
+    for i, call in ipairs(slot.calls) do message.tool_calls[i] = wire_call(call, slot.finish) end
   end
   return message
 end

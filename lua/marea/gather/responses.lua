@@ -224,9 +224,10 @@ end
 
 --- The response, as far as it has come.
 function methods:result()
-  if self.finished or self.failed then return self.response end
+  if self.finished then return self.response end
   local result = { object = "response", status = "in_progress" }
   for key, value in pairs(self.response or {}) do result[key] = value end
+  if self.failed and type(result.output) == "table" and result.output[1] then return result end
   result.output = json.array {}
   for index = 0, self.highest do
     local item = self.items[index]

@@ -1,0 +1,4 @@
+-- A byte order mark at the start.
+return {
+  text = "Hello", finish = "stop",
+}

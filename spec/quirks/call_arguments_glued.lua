@@ -1,0 +1,5 @@
+-- Two objects in one: they are no object, and are left as they came.
+return {
+  tool_calls = { { id = "a", name = "f", arguments_json = "{\"x\":1}{\"x\":2}", arguments = false } },
+  finish = "tool_calls",
+}

@@ -1,0 +1,5 @@
+-- NaN: they are no object, and are left as they came.
+return {
+  tool_calls = { { id = "a", name = "f", arguments_json = "{\"x\":NaN}", arguments = false } },
+  finish = "tool_calls",
+}

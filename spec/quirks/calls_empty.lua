@@ -1,0 +1,4 @@
+-- `tool_calls: []` and null beside text: no calls.
+return {
+  text = "Hello", finish = "stop",
+}

@@ -1,0 +1,4 @@
+-- Keep-alive comments before, between and after data (OpenRouter, llama.cpp).
+return {
+  text = "Hello", finish = "stop",
+}

@@ -1,0 +1,5 @@
+-- A text completion.
+return {
+  endpoint = "completions",
+  text = "Hello", finish = "length",
+}

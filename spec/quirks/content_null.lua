@@ -1,0 +1,4 @@
+-- Content that is null, "" or missing says nothing; a space does.
+return {
+  text = " Hello", finish = "stop",
+}

@@ -1,0 +1,4 @@
+-- Lines ended by CR alone.
+return {
+  text = "Hello", finish = "stop",
+}

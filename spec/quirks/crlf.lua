@@ -1,0 +1,4 @@
+-- Lines ended by CRLF.
+return {
+  text = "Hello", finish = "stop",
+}

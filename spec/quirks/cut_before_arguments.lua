@@ -1,0 +1,4 @@
+-- The body ends before a call's arguments: they are not none.
+return {
+  error = { kind = "truncated", partial_arguments = "" },
+}

@@ -1,0 +1,5 @@
+-- The body ends inside an event.
+return {
+  text = "Hel",
+  error = { kind = "truncated" },
+}

@@ -1,0 +1,4 @@
+-- [DONE] under an event name.
+return {
+  text = "Hello", finish = "stop",
+}

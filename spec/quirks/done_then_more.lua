@@ -1,0 +1,4 @@
+-- What comes after [DONE] is not looked at.
+return {
+  text = "Hello", finish = "stop",
+}

@@ -1,0 +1,4 @@
+-- Spaces and tabs after [DONE].
+return {
+  text = "Hello", finish = "stop",
+}

@@ -1,0 +1,4 @@
+-- A proxy's page.
+return {
+  error = { kind = "server", status = 502, message = "502 Bad Gateway" },
+}

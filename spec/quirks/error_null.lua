@@ -1,0 +1,4 @@
+-- Every chunk says `error: null` (Foundry Local).
+return {
+  text = "Hello", finish = "stop",
+}

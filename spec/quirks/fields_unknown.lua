@@ -1,0 +1,4 @@
+-- Fields nobody knows, and lines that are no field.
+return {
+  text = "Hello", finish = "stop",
+}

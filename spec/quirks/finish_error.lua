@@ -1,0 +1,5 @@
+-- finish_reason error.
+return {
+  text = "Hel",
+  error = { kind = "stream" },
+}

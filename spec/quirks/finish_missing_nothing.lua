@@ -1,0 +1,4 @@
+-- Nothing but a role, then [DONE]: that is no answer.
+return {
+  error = { kind = "truncated" },
+}

@@ -1,0 +1,4 @@
+-- An empty 200 is no success.
+return {
+  error = { kind = "protocol", status = 200 },
+}

@@ -1,0 +1,4 @@
+-- `message` where a delta belongs.
+return {
+  text = "Hello", finish = "stop",
+}

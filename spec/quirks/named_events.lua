@@ -1,0 +1,4 @@
+-- Every chunk under an event name.
+return {
+  text = "Hello", finish = "stop",
+}

@@ -1,0 +1,4 @@
+-- No space after the colon.
+return {
+  text = "Hello", finish = "stop",
+}

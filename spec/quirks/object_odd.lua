@@ -1,0 +1,4 @@
+-- `object` missing, wrong, empty or null.
+return {
+  text = "Hello", finish = "stop",
+}

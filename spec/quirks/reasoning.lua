@@ -1,0 +1,4 @@
+-- Reasoning under `reasoning`.
+return {
+  text = "Hello", reasoning = "hmm", finish = "stop",
+}

@@ -1,0 +1,4 @@
+-- Reasoning under `reasoning_content`.
+return {
+  text = "Hello", reasoning = "hmm", finish = "stop",
+}

@@ -1,0 +1,4 @@
+-- Reasoning and no text: a length cut in the middle of thinking.
+return {
+  reasoning = "hmm", finish = "length",
+}

@@ -1,0 +1,4 @@
+-- A refusal.
+return {
+  refusal = "I can't", finish = "stop",
+}

@@ -1,0 +1,5 @@
+-- The role as "", null, missing, in every chunk.
+return {
+  text = "Hello", finish = "stop",
+  result = { role = "assistant" },
+}

@@ -1,0 +1,5 @@
+-- Usage under x_groq (Groq).
+return {
+  text = "Hello", finish = "stop",
+  usage = { total_tokens = 3 },
+}
