@@ -15,7 +15,7 @@ end
 
 local function make(scenario, key, given)
   local account = { key = key, base = scenario.base, running = 0, most = 0,
-    refused = 0, starts = {}, first = 1, last = 0, memory = {} }
+    served = 0, refused = 0, starts = {}, first = 1, last = 0, memory = {} }
   for _, source in ipairs({ scenario.limits or {}, given or {} }) do
     for name, value in pairs(source) do account[name] = value end
   end
@@ -91,6 +91,7 @@ function accounts.enter(account)
   if not counted then return nil, refuse(account, "requests", wait) end
   local fault = forced(account)
   if fault then return nil, fault end
+  account.served = account.served + 1
   account.running = account.running + 1
   account.most = math.max(account.most, account.running)
   local left = false
@@ -106,7 +107,7 @@ function accounts.report(world)
   for _, account in pairs(world.accounts) do
     list[#list + 1] = { base = account.base, key = account.key,
       running = account.running, most = account.most,
-      refused = account.refused }
+      served = account.served, refused = account.refused }
   end
   return list
 end

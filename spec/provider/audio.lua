@@ -82,8 +82,8 @@ local function verbose(fields, heard, granularities, task)
 end
 
 local function stamp(seconds, point)
-  return ("00:00:%02d%s%03d"):format(seconds // 1, point,
-    seconds % 1 * 1000 // 1)
+  local ms = math.floor(seconds * 1000 + 0.5)
+  return ("00:00:%02d%s%03d"):format(ms // 1000, point, ms % 1000)
 end
 
 local plain = {}

@@ -58,7 +58,7 @@ function methods:upload(path, parts, options)
   return self:ask(path, table.concat(lines) .. "--XX--\r\n", options)
 end
 
----What the script's one account came to: running, most, refused.
+---What the script's one account came to: running, most, served, refused.
 function methods:account()
   return self.script.accounts()[1]
 end
