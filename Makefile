@@ -225,19 +225,33 @@ build/bench/%: spec/bench/%.c | deps-bench
 
 # the parsers, which need neither Lua nor libcurl
 PURE_C = $(wildcard $(patsubst %,csrc/%.c,base64 buf json shape sse))
-FUZZERS = $(patsubst spec/fuzz/%.c,build/fuzz/%,$(wildcard spec/fuzz/*_fuzz.c))
-FUZZ_SECONDS ?= 20
+LUA_FUZZERS = $(patsubst spec/fuzz/%.lua,build/fuzz/%,$(wildcard spec/fuzz/*_fuzz.lua))
+FUZZERS = $(patsubst spec/fuzz/%.c,build/fuzz/%,$(wildcard spec/fuzz/*_fuzz.c)) $(LUA_FUZZERS)
+FUZZ_CC = clang -std=c99 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \
+  -fno-sanitize-recover=undefined -Icsrc
+FUZZ_JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 
-fuzz-smoke: deps-fuzz $(FUZZERS)  ## fuzz each parser for FUZZ_SECONDS
-	@for f in $(FUZZERS); do mkdir -p $$f.corpus && echo "$$f" && \
-	  $$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 \
-	    -artifact_prefix=$$f- $$f.corpus || exit 1; done
+fuzz: FUZZ_SECONDS ?= 600
+fuzz-smoke: FUZZ_SECONDS ?= 10
+fuzz fuzz-smoke: deps-fuzz $(FUZZERS)
+	@spec/fuzz/run $(FUZZ_SECONDS) $(FUZZ_JOBS) $(FUZZERS)
+
+fuzz:  ## fuzz every parser for FUZZ_SECONDS (600) each, FUZZ_JOBS at a time
+fuzz-smoke:  ## the same, for 10 seconds
+
+$(LUA_FUZZERS): build/fuzz/%: build/fuzz/lua_host
+	@ln -f $< $@
+
+build/fuzz/lua_host: spec/fuzz/lua_host.c $(CORE_C) $(wildcard csrc/*.h) | deps-fuzz
+	@mkdir -p $(@D)
+	@echo "  CC  $@"
+	$(Q)$(FUZZ_CC) $(LUA_CFLAGS) $(CURL_CFLAGS) -o $@ $< $(CORE_C) \
+	  $(shell $(PKG_CONFIG) --libs lua5.4) $(CURL_LIBS) -lm
 
 build/fuzz/%: spec/fuzz/%.c $(PURE_C) $(wildcard csrc/*.h) | deps-fuzz
 	@mkdir -p $(@D)
 	@echo "  CC  $@"
-	$(Q)clang -std=c99 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \
-	  -fno-sanitize-recover=undefined -Icsrc -o $@ $< $(PURE_C)
+	$(Q)$(FUZZ_CC) -o $@ $< $(PURE_C) -lm
 
 # LuaJIT and Lua 5.1 differ in their headers, so both are tried
 LINT_LUAS = lua5.4 lua5.3 luajit lua5.1
@@ -252,7 +266,7 @@ lint: deps-test  ## luacheck, Lua 5.1 syntax, cppcheck, warnings as errors
 	@for l in $(LINT_LUAS); do for c in csrc/*.c; do \
 	  $(LINT_CC) $$($(PKG_CONFIG) --cflags $$l) $$c || { echo "$$c, $$l" >&2; exit 1; }; \
 	done; done
-	@for c in $(wildcard spec/bench/*.c spec/fuzz/*.c); do $(LINT_CC) $$c || exit 1; done
+	@for c in $(wildcard spec/bench/*.c spec/fuzz/*.c); do $(LINT_CC) $$($(PKG_CONFIG) --cflags lua5.4) $$c || exit 1; done
 
 # ---- what must be installed --------------------------------------------------
 
@@ -274,5 +288,5 @@ help:  ## this list
 
 MAKEFLAGS += --no-print-directory
 .SECONDARY:
-.PHONY: all install uninstall test asan valgrind demo bench bench-peers fuzz-smoke lint \
+.PHONY: all install uninstall test asan valgrind demo bench bench-peers fuzz fuzz-smoke lint \
   deps deps-fuzz clean help FORCE
