@@ -126,6 +126,56 @@ describe("limits", function()
     assert.is_true(core.now() - started < 2)
   end)
 
+  it("let as many start in a second as allowed, whatever else limits them", function()
+    local limits, started = limiter.new { requests_per_second = 10, requests_per_minute = 1000 }, core.now()
+    for _ = 1, 25 do limits:enter()() end
+    local took = core.now() - started
+    assert.is_true(took >= 2 and took < 4, took)
+    assert.same({ 10, 1000 }, { limits.requests_per_second, limits.requests_per_minute })
+  end)
+
+  it("take a request to have been counted by the end of its answer, and soon after its start", function()
+    with_clock(function(advance)
+      local limits = limiter.new { requests_per_minute = 1 }
+      local started = core.now()
+      local leave = limits:enter()
+      advance(0.5)
+      leave()
+      advance(59.95)                -- a minute after the start, not after the end
+      assert.is_nil((limits:enter(core.now())))
+      advance(0.05)
+      leave = assert(limits:enter(core.now() + 0.2))
+      advance(60)                   -- on its way for a second and a bit, not for a minute
+      assert.is_nil((limits:enter(core.now())))
+      advance(1.2)
+      leave()
+      assert(limits:enter(core.now() + 0.2))()
+      assert.is_true(core.now() - started > 121)
+    end)
+  end)
+
+  it("don't count a start that never was", function()
+    marea.run(function()
+      local limits = limiter.new { requests_per_minute = 1, concurrent = 1 }
+      local leave = limits:enter()
+      local function try()
+        local mine, cancelled = limits:enter()
+        if cancelled then error(cancelled, 0) end
+        mine()
+      end
+      with_clock(function(advance)
+        advance(100)
+        local task = marea.spawn(try)
+        marea.sleep(0)
+        leave()                     -- serves the task, which is cancelled before it runs
+        task:cancel()
+        assert.same({ 0, 0 }, { limits.running, limits.waiting })
+        advance(60)
+        assert(limits:enter(core.now()))()
+      end)
+    end)
+  end)
+
   it("without a number limit nothing", function()
     local limits = limiter.new()
     for _ = 1, 1000 do limits:enter() end
@@ -149,6 +199,79 @@ describe("limits", function()
     for _ in pairs(connections) do n = n + 1 end
     assert.is_true(n <= 2, n)
     assert.equal(0, client.limits.running)
+  end)
+
+  it("of a provider are one for all clients with the same key, where it counts by key", function()
+    local base_url = "http://127.0.0.1:1/v1"
+    local preset = marea.provider { extends = "nan", base_url = base_url, api_key_env = "MAREA_SPEC_NO_SUCH_KEY" }
+    local function client(options)
+      options.provider = options.provider or preset
+      return marea.client(options)
+    end
+    local function source() return "k" end
+    local first = client { api_key = "k1" }
+    assert.equal(5, first.limits.concurrent)
+    assert.equal(first.limits, client({ api_key = "k1" }).limits)
+    assert.equal(first.limits, client({ api_key = "k2" }):with({ api_key = "k1" }).limits)
+    assert.equal(first.limits, first:with({ timeout = 1 }).limits)
+    assert.equal(client({}).limits, client({}).limits)
+    assert.equal(client({ api_key = source }).limits, client({ api_key = source }).limits)
+    local own = client { api_key = "k1", limits = { concurrent = 5 } }
+    local others = { own, client { api_key = "k2" }, client { api_key = "k1", base_url = "http://127.0.0.2:1/v1" },
+      client { api_key = "k1", provider = marea.provider { extends = preset, limits = { concurrent = 4 } } },
+      client { api_key = "k1", provider = marea.provider { extends = preset, limits = { per = false } } }, client {} }
+    for i, other in ipairs(others) do assert.are_not.equal(first.limits, other.limits, "other " .. i) end
+    assert.equal(own.limits, own:with({ api_key = "k2" }).limits)
+    local nanogpt = marea.provider { extends = "nanogpt", base_url = base_url }
+    assert.equal(client({ provider = nanogpt, api_key = "k1" }).limits, client({ provider = nanogpt }).limits)
+    assert.equal(100, client({ provider = nanogpt }).limits.requests_per_second)
+  end)
+
+  it("of a key are a call's that brings that key", function()
+    local f = calls.silent()
+    local preset = marea.provider { extends = "nan", base_url = f.base_url, limits = { concurrent = 1 } }
+    marea.run(function()
+      local a = marea.client { provider = preset, api_key = "k1" }
+      local b = marea.client { provider = preset, api_key = "k2" }
+      local task = marea.spawn(function()
+        a.chat.completions:create({ messages = calls.MESSAGES }, { api_key = "k2" })
+      end)
+      marea.sleep(0.05)
+      assert.same({ 0, 1 }, { a.limits.running, b.limits.running })
+      task:cancel()
+      assert.equal(0, b.limits.running)
+    end)
+  end)
+
+  it("of a key nobody has any more are forgotten", function()
+    local preset = marea.provider { extends = "nan", base_url = "http://127.0.0.1:1/v1", limits = { concurrent = 3 } }
+    local limits = setmetatable({ marea.client({ provider = preset, api_key = "k1" }).limits }, { __mode = "v" })
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(limits[1])
+  end)
+
+  it("let 200 tasks through to a server that counts too, and none is refused", function()
+    local f = server.shared():script({}, { serve = true,
+      accounts = { ["sk-counted"] = { requests = 100, window = 1, parallel = 5 } } })
+    local preset = marea.provider { extends = "nan", base_url = f.url .. "/nan/v1",
+      limits = { requests_per_minute = 1000, requests_per_second = 100 } }
+    local clients, order = {}, {}
+    for i = 1, 200 do
+      clients[i] = marea.client { provider = preset, api_key = "sk-counted", max_retries = 0,
+        headers = { ["x-delay-ms"] = "5" } }
+    end
+    marea.map(clients, function(client, i)
+      if i % 4 == 0 then
+        local stream = assert(client.chat.completions:create { messages = calls.MESSAGES, stream = true })
+        assert(stream:result())
+      else assert(client:ask "hola") end
+      order[#order + 1] = i
+    end)
+    assert.equal(200, #order)
+    local account = f.accounts()[1]
+    assert.equal(0, account.refused)
+    assert.equal(5, account.most)
   end)
 
   it("are shared by the clients made with `with`", function()

@@ -53,7 +53,7 @@ describe("what the pages say", function()
     local nan = providers.nan
     assert.equal("https://api.nan.builders/v1", nan.base_url)
     assert.equal("NAN_API_KEY", nan.api_key_env)
-    assert.same({ requests_per_minute = 100, concurrent = 5 }, nan.limits)
+    assert.same({ requests_per_minute = 100, concurrent = 5, per = "key" }, nan.limits)
     assert.equal(26214400, nan.max_file_size)
     assert.same({ "qwen3.6", "qwen3-embedding", "kokoro", "whisper" }, {
       nan.default_model.chat, nan.default_model.embeddings, nan.default_model.speech, nan.default_model.transcription,

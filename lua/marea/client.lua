@@ -178,7 +178,7 @@ local function make_call(s, endpoint, body, streamed, options)
     clocks = timeout ~= s.timeout and timeout or nil,
     deadline = timeout.total and core.now() + timeout.total,
     max_retries = options.max_retries or s.max_retries,
-    limits = s.limits, on = s.on, provider = s.preset.name,
+    limits = settings.limits(s, options), on = s.on, provider = s.preset.name,
     transport = s.transport,
     transfer = settings.transfer(s, streamed), settings = s, key = nil, choices = endpoint.choices,
     any = endpoint.any, text = endpoint.text, form = nil, accept = nil, identity = nil,

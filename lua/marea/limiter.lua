@@ -1,19 +1,24 @@
 -- SPDX-License-Identifier: MIT
--- Keeps calls within a provider's limits: so many at once, so many a minute.
--- Who came first goes first. A place is held from the start of a request to
--- the end of its answer, and given back on every way out.
+-- Keeps calls within a provider's limits: so many at once, so many a minute, so
+-- many a second. Who came first goes first. A place is held from the start of a
+-- request to the end of its answer, and given back on every way out.
+--
+-- A request counts at the server when it arrives, which is not when it starts
+-- here. So a start is taken to be a little later than it was, or as late as the
+-- answer's end if that comes first: by then it has been counted.
 
 local compat = require "marea.compat"
 local core = require "marea.core"
 local loop = require "marea.loop"
 local sync = compat.lazy "marea.sync"
 
-local MINUTE = 60
+local MINUTE, SECOND = 60, 1
 
 local limiter = {}
 
 ---@class marea.Limits
 ---@field requests_per_minute number|nil
+---@field requests_per_second number|nil
 ---@field concurrent number|nil
 ---@field running integer how many hold a place
 ---@field waiting integer how many wait for one
@@ -29,38 +34,80 @@ function metatable.__tostring(self)
   return ("marea.limits (%d running, %d waiting)"):format(self.running, self.waiting)
 end
 
---- limits: { requests_per_minute =, concurrent = }, both optional.
+-- At most n starts in so many seconds; `starts` is a ring of the last n. What
+-- is on its way arrives within `way` seconds, or is rarely later.
+local function add_window(list, n, seconds)
+  if n then list[#list + 1] = { n = n, seconds = seconds, starts = {}, way = math.max(0.25, seconds / 50) } end
+end
+
+--- limits: { requests_per_minute =, requests_per_second =, concurrent = }, all optional.
 ---@return marea.Limits
 function limiter.new(limits)
   limits = limits or {}
+  local windows = {}
+  add_window(windows, limits.requests_per_minute, MINUTE)
+  add_window(windows, limits.requests_per_second, SECOND)
+  local any = windows[1] or limits.concurrent
   return setmetatable({
     requests_per_minute = limits.requests_per_minute,
+    requests_per_second = limits.requests_per_second,
     concurrent = limits.concurrent,
     running = 0,
-    starts = {},         -- moments of the last starts, a ring
+    windows = windows,
     nstarts = 0,
-    line = next(limits) and sync.line() or { n = 0 },
-    timer = nil,         -- rings when the minute's count allows the next
+    line = any and sync.line() or { n = 0 },
+    timer = nil, rings = nil,     -- when the count allows the next
   }, metatable)
 end
 
--- When the next may start, as far as the count in a minute goes.
+-- Limits by whose they are, while anybody has them.
+local shared = setmetatable({}, { __mode = "v" })
+
+--- The one limiter of those who are counted together.
+---@param owner string
+---@param limits table
+---@return marea.Limits
+function limiter.shared(owner, limits)
+  local found = shared[owner]
+  if not found then
+    found = limiter.new(limits)
+    shared[owner] = found
+  end
+  return found
+end
+
+-- When the next may start, as far as the counts go.
 local function next_start(self)
-  local rpm = self.requests_per_minute
-  if not rpm or self.nstarts < rpm then return 0 end
-  return self.starts[self.nstarts % rpm] + MINUTE
+  local moment = 0
+  for _, window in ipairs(self.windows) do
+    if self.nstarts >= window.n then
+      moment = math.max(moment, window.starts[self.nstarts % window.n] + window.seconds)
+    end
+  end
+  return moment
 end
 
 local function has_place(self)
   return not self.concurrent or self.running < self.concurrent
 end
 
+-- Returns the number of the start.
 local function note_start(self, now)
-  self.running = self.running + 1
-  local rpm = self.requests_per_minute
-  if not rpm then return end
-  self.starts[self.nstarts % rpm] = now
-  self.nstarts = self.nstarts + 1
+  local number = self.nstarts
+  self.running, self.nstarts = self.running + 1, number + 1
+  for _, window in ipairs(self.windows) do
+    window.starts[number % window.n] = now + window.way
+  end
+  return number
+end
+
+-- `moment`: when it had been counted at the latest; 0: it never began.
+local function note_end(self, number, moment)
+  self.running = self.running - 1
+  for _, window in ipairs(self.windows) do
+    local at = number % window.n
+    if self.nstarts - number <= window.n and moment < window.starts[at] then window.starts[at] = moment end
+  end
 end
 
 local pump
@@ -74,9 +121,10 @@ local function stop_timer(self)
 end
 
 local function ring_at(self, moment, now)
-  if self.timer then return end
+  if self.timer and self.rings <= moment then return end
+  stop_timer(self)
   local timer, id = loop.engine():timer(moment - now)
-  self.timer, self.timer_id = timer, id
+  self.timer, self.timer_id, self.rings = timer, id, moment
   loop.watch(id, function()
     stop_timer(self)
     pump(self)
@@ -87,18 +135,18 @@ function pump(self)
   while self.line.n > 0 and has_place(self) do
     local now, moment = core.now(), next_start(self)
     if moment > now then return ring_at(self, moment, now) end
-    note_start(self, now)
-    self.line:serve()
+    local number = note_start(self, now)
+    if not self.line:serve(number) then note_end(self, number, 0) end
   end
 end
 
 -- Gives a place back exactly once; also if whoever should is collected.
-local function place_of(self)
+local function place_of(self, number)
   local held = true
   local function give_back()
     if not held then return end
     held = false
-    self.running = self.running - 1
+    note_end(self, number, core.now())
     pump(self)
   end
   local dropped = compat.on_collect(give_back)
@@ -110,7 +158,7 @@ end
 
 local function nothing() end
 
--- Waits in line until `deadline` (nil: for ever). True if served.
+-- Waits in line until `deadline` (nil: for ever). The start's number if served.
 local function wait_in_line(self, deadline)
   local place = self.line:join()
   local timer, id
@@ -129,22 +177,24 @@ local function wait_in_line(self, deadline)
   end
   if cancelled then self.line:leave(place) end
   if self.line.n == 0 then stop_timer(self) end
-  return place.served, cancelled
+  return place.served and place.value, cancelled
 end
 
 --- Waits for a place. Returns a function that gives it back; or nil, and the
 --- error if the task was cancelled, nil if the deadline came first.
 ---@param deadline number|nil on the clock of core.now
 function methods:enter(deadline)
-  if not self.concurrent and not self.requests_per_minute then return nothing end
+  if not self.concurrent and not self.windows[1] then return nothing end
   local now = core.now()
   if self.line.n == 0 and has_place(self) and next_start(self) <= now then
-    note_start(self, now)
-    return place_of(self)
+    return place_of(self, note_start(self, now))
   end
-  local served, cancelled = wait_in_line(self, deadline)
-  if served and not cancelled then return place_of(self) end
-  if served then place_of(self)() end
+  local number, cancelled = wait_in_line(self, deadline)
+  if number and not cancelled then return place_of(self, number) end
+  if number then
+    note_end(self, number, 0)
+    pump(self)
+  end
   return nil, cancelled
 end
 

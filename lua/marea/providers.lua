@@ -24,7 +24,7 @@ local url = require("marea.compat").lazy "marea.url"
 ---@field defaults? table<string, table> by endpoint: what the server assumes; never sent
 ---@field ranges? table<string, table> by endpoint and parameter: { lowest, highest }; refused outside
 ---@field extra_parameters? table<string, string[]> by endpoint: beyond OpenAI's
----@field limits? { requests_per_minute?: number, concurrent?: number, requests_per_second?: number }
+---@field limits? marea.preset.limits
 ---@field max_file_size? integer bytes of an uploaded file
 ---@field max_audio_seconds? number longer audio may time out
 ---@field max_inputs? integer of one embeddings request
@@ -35,6 +35,12 @@ local url = require("marea.compat").lazy "marea.url"
 ---@field formats? table<string, string[]> by endpoint: values of response_format
 ---@field reasoning? marea.preset.reasoning
 ---@field options? table<string, marea.preset.option> named options: see marea.options
+
+---@class marea.preset.limits
+---@field requests_per_minute? integer
+---@field requests_per_second? integer
+---@field concurrent? integer
+---@field per? string whom they count together: "key", all clients with the same one; "address", all clients
 
 ---@class marea.preset.reasoning
 ---@field fields? string[] of a message or delta that hold it; all known ones are read anyway

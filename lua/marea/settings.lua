@@ -37,7 +37,7 @@ local default_clocks = { connect = 10, first_byte = 120, idle = 60 }
 local hooks = { request = "a function", response = "a function", retry = "a function" }
 
 local limit_options = { requests_per_minute = "a whole number of at least 1",
-  concurrent = "a whole number of at least 1" }
+  requests_per_second = "a whole number of at least 1", concurrent = "a whole number of at least 1" }
 
 local MiB = 1024 * 1024
 local MAX_URLS = 16
@@ -250,10 +250,22 @@ local function clocks_from(base, timeout)
   return out
 end
 
-local function limits_for(options, preset)
-  local given = options.limits or preset.limits or {}
-  return limiter.new { requests_per_minute = given.requests_per_minute,
-    concurrent = given.concurrent }
+-- What a key is known by before it is asked for.
+local function owner_of_key(source, preset)
+  if source == nil then source = preset.api_key_env and os.getenv(preset.api_key_env) end
+  return tostring(source)
+end
+
+--- The limits of a preset, for those whom it counts together: who has the same
+--- key, or everybody here.
+---@param source string|function|nil the key
+function settings.preset_limits(s, source)
+  local limits = s.preset.limits or {}
+  if not limits.per then return limiter.new(limits) end
+  local owner = { limits.per, url.origin(s.base_url), s.preset.name or "",
+    limits.requests_per_minute or "", limits.requests_per_second or "", limits.concurrent or "" }
+  if limits.per == "key" then owner[#owner + 1] = owner_of_key(source or s.api_key, s.preset) end
+  return limiter.shared(table.concat(owner, "\0"), limits)
 end
 
 --- Settings from the options of marea.client.
@@ -267,7 +279,7 @@ function settings.new(level, options)
     api_key = options.api_key, model = options.model, headers = merge(options.headers),
     timeout = clocks_from(default_clocks, options.timeout),
     max_retries = options.max_retries or 2, on = options.on or {},
-    limits = limits_for(options, preset),
+    limits = nil,
     proxy = options.proxy, ca_file = options.ca_file, insecure = options.verify == false,
     max_body = options.max_body_size or MAX_BODY,
     max_event = options.max_event_size or MAX_EVENT,
@@ -275,7 +287,14 @@ function settings.new(level, options)
     lines = {}, urls = {}, transfers = {},   -- made when first needed, and kept
   }
   check_safety(level + 1, s, options)
+  s.limits = options.limits and limiter.new(options.limits) or settings.preset_limits(s)
   return s
+end
+
+--- The limits of a call: another key's, where it brings one that is counted.
+function settings.limits(s, call)
+  local per = call.api_key and not s.options.limits and s.preset.limits and s.preset.limits.per
+  return per == "key" and settings.preset_limits(s, call.api_key) or s.limits
 end
 
 -- A header is the same one in whatever case it is written.
@@ -330,7 +349,8 @@ function settings.extend(level, base, options)
   local s = settings.new(level + 1, all)
   s.timeout = clocks_from(base.timeout, options.timeout)
   s.transport = base.transport
-  if not options.limits and not options.provider then s.limits = base.limits end
+  local counted = not all.limits and s.preset.limits and s.preset.limits.per
+  if not options.limits and not options.provider and not counted then s.limits = base.limits end
   return s
 end
 

@@ -40,7 +40,7 @@ return {
     ["audio/transcriptions"] = { "json", "verbose_json" },
   },
   extra_parameters = { ["chat/completions"] = { "chat_template_kwargs" } },
-  limits = { requests_per_minute = 100, concurrent = 5 },
+  limits = { requests_per_minute = 100, concurrent = 5, per = "key" },
   max_file_size = 25 * 1024 * 1024,
   max_audio_seconds = 120,
   responses_stream = "single",

@@ -23,7 +23,7 @@ return {
     ["embeddings"] = { "dimensions" },
   },
   max_inputs = 2048,
-  limits = { requests_per_second = 100 },
+  limits = { requests_per_second = 100, per = "address" },
   reasoning = {
     tags = { "think" },
     -- Streams of these models are to be handed on as they come.
