@@ -4,6 +4,8 @@ std = "max"
 max_line_length = 120
 files["spec/**/*_spec.lua"].std = "+busted"
 files["spec/support"].std = "+busted"
+files["examples/nvim"].read_globals = { "vim" }
+files["examples/nvim"].globals = { "vim.g", "vim.bo", "vim.wo" }
 self = false -- a method needn't use its object
 
 -- A case to a line, however long.

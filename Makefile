@@ -133,6 +133,10 @@ $(BUILD_DIR)/flags: FORCE
 
 -include $(OBJS:.o=.d)
 
+nvim:  ## build for Neovim in place, as a plugin manager wants it
+	@$(MAKE) all LUA_VERSION=5.1 BUILD_DIR=build/5.1
+	@install -m 755 build/5.1/marea/core.so build/5.1/marea/net.so lua/marea
+
 INST_LUADIR ?= $(PREFIX)/share/lua/$(LUA_VERSION)
 INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
 
@@ -173,10 +177,14 @@ define totals
   END { print p + 0 " passed, " f + 0 " failed, " s + 0 " skipped"; exit f || !p }' build/counts
 endef
 
+# the specs of hosts bring their own Lua, and build for it: one run is enough
+NO_HOSTS = --exclude-pattern=_host_spec
+
 test: deps-test  ## run the specs on each of LUAS (SPEC=file narrows)
 	@for v in $(LUAS); do $(MAKE) all LUA_VERSION=$$v || exit 1; done
 	@: > build/counts
-	$(foreach v,$(LUAS),$(call specs,$v,build/$v,,$(SPEC))$(newline))
+	$(foreach v,$(LUAS),$(call specs,$v,build/$v,,$(or $(SPEC),\
+	  $(if $(filter-out $(firstword $(LUAS)),$v),$(NO_HOSTS))))$(newline))
 	$(totals)
 
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -187,11 +195,11 @@ asan: deps-test  ## run the specs with address, leak and undefined-behaviour che
 	@$(MAKE) all LUA_VERSION=5.4 BUILD_DIR=build/asan/5.4 LDFLAGS='$(SANITIZE)' \
 	  CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE)'
 	@: > build/counts
-	$(call specs,5.4,build/asan/5.4,$(ASAN),$(SPEC))
+	$(call specs,5.4,build/asan/5.4,$(ASAN),$(or $(SPEC),$(NO_HOSTS)))
 	$(totals)
 
 # too slow under valgrind, or about the bundled server alone
-HEAVY = %_load_spec.lua %_heavy_spec.lua spec/provider_spec.lua spec/scenarios_spec.lua
+HEAVY = %_load_spec.lua %_heavy_spec.lua %_host_spec.lua spec/provider_spec.lua spec/scenarios_spec.lua
 VALGRIND_SPECS ?= $(filter-out $(HEAVY),$(shell find spec -name '*_spec.lua' | sort))
 VALGRIND = MAREA_SANITIZED=1 valgrind -q --error-exitcode=99 --leak-check=full \
   --errors-for-leak-kinds=definite --show-leak-kinds=definite
@@ -280,7 +288,7 @@ deps-fuzz:
 	@.ci/deps build fuzz
 
 clean:  ## remove what was built
-	rm -rf build
+	rm -rf build lua/marea/*.so
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1|\2/p' Makefile | \
@@ -288,5 +296,5 @@ help:  ## this list
 
 MAKEFLAGS += --no-print-directory
 .SECONDARY:
-.PHONY: all install uninstall test asan valgrind demo bench bench-peers fuzz fuzz-smoke lint \
+.PHONY: all nvim install uninstall test asan valgrind demo bench bench-peers fuzz fuzz-smoke lint \
   deps deps-fuzz clean help FORCE

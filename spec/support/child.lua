@@ -35,18 +35,24 @@ local function environment(variables)
   return "env " .. table.concat(words, " ") .. " "
 end
 
+---Runs a command of the shell's. Returns what it wrote, standard error included,
+---and its exit status. `variables`: environment, `false` unsets one.
+---@return string, integer
+function child.command(command, variables, before)
+  command = environment(variables) .. (before or "") .. "timeout -k 1 " .. SECONDS .. " " .. command
+  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1 </dev/null; echo \"exit $?\""))
+  local output, status = pipe:read("*a"):match("^(.*)exit (%d+)\n$")
+  pipe:close()
+  return output, tonumber(status)
+end
+
 ---Runs a file with arguments. Returns what it wrote, standard error included,
 ---and its exit status. `variables`: environment, `false` unsets one.
 ---@return string, integer
 function child.file(path, arguments, variables)
   local words = { quote(path) }
   for _, argument in ipairs(arguments or {}) do words[#words + 1] = quote(argument) end
-  local command = environment(variables) .. preload() .. "timeout -k 1 " .. SECONDS .. " "
-    .. interpreter() .. " " .. table.concat(words, " ")
-  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1 </dev/null; echo \"exit $?\""))
-  local output, status = pipe:read("*a"):match("^(.*)exit (%d+)\n$")
-  pipe:close()
-  return output, tonumber(status)
+  return child.command(interpreter() .. " " .. table.concat(words, " "), variables, preload())
 end
 
 ---Runs code, whose `...` are the arguments.
