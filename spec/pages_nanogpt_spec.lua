@@ -193,6 +193,12 @@ describe("NanoGPT's page: completions and embeddings", function()
     assert.equal("true", page:sent().headers.memory)
   end)
 
+  it("draw, as OpenAI's endpoint does", function()
+    local result = assert(page.client.images:generate { model = "script-painter", prompt = "Un faro", n = 2 })
+    page:expect("POST", API .. "/v1/images/generations", '{"model":"script-painter","prompt":"Un faro","n":2}')
+    assert.same({ 2, "string" }, { #result.data, type(result.data[1].b64_json) })
+  end)
+
   it("embed with dimensions, encoding_format and user", function()
     local result = assert(page.client.embeddings:create { model = "script-embedding-large", input = { "uno", "dos" },
       dimensions = 4, encoding_format = "float", user = "u1" })

@@ -80,8 +80,8 @@ describe("Saptiva's page:", function()
 end)
 
 describe("Saptiva's page: an error is its `detail`, and the status", function()
-  local accounts, kinds = {}, { [409] = "bad_request", [402] = "billing", [403] = "permission", [429] = "rate_limit",
-    [500] = "server", [503] = "server" }
+  local accounts, kinds = {}, { [300] = "protocol", [350] = "protocol", [400] = "bad_request", [402] = "billing",
+    [403] = "permission", [429] = "rate_limit", [500] = "server", [503] = "server" }
   for status in pairs(kinds) do
     accounts["k" .. status] = { fault = status, message = "Error Description" }
   end

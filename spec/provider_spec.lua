@@ -16,7 +16,7 @@ local function post(instance, path, body, headers)
   return raw.request(instance.port, "POST", path, body, headers)
 end
 
-local NAN = { authorization = "Bearer sk-tu-key-aqui" }
+local NAN = { authorization = "Bearer sk-tu-key-aqui", ["content-type"] = "application/json" }
 
 local function user(text, more)
   local body = { messages = { { role = "user", content = text } } }

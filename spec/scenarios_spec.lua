@@ -83,6 +83,11 @@ for name, body in pairs(good) do
       end
     end)
 
+    it("a body must be said to be JSON", function()
+      local reply = s:ask(CHAT, body, { headers = { ["content-type"] = "text/plain" } })
+      assert.equal(name == "saptiva" and 422 or 400, reply.status)
+    end)
+
     it("an unknown path is a 404, a known one too for another method", function()
       assert.equal(404, s:ask("/nothing", {}).status)
       assert.equal(404, s:ask(CHAT, nil, { method = "GET" }).status)
@@ -251,7 +256,7 @@ describe("NaN", function()
 
     local slow = raw.connect(few.port)
     slow:send(raw.bytes("POST", few.path .. CHAT, cjson.encode(with(body, { stream = true })),
-      { authorization = "Bearer b", ["x-delay-ms"] = "20" }))
+      { authorization = "Bearer b", ["content-type"] = "application/json", ["x-delay-ms"] = "20" }))
     assert.equal("HTTP/1.1 200 OK", slow:receive("*l"))
     reply = few:ask(CHAT, body, { key = "b" })
     assert.same({ 429, "max_parallel_requests" }, { reply.status, reply.json.error.code })

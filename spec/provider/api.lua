@@ -84,7 +84,14 @@ end
 local WRONG_KEY = { status = 401, type = "authentication_error",
   code = "invalid_api_key", message = "Incorrect API key provided" }
 
+-- Pages show the type of a body; the bundled provider itself asks for none.
+local function is_typed(call)
+  local kind = call.request.header["content-type"] or ""
+  return not call.scenario.keys or kind:find("^application/json") ~= nil
+end
+
 local function decode(call)
+  if not is_typed(call) then return check.bad("Not application/json") end
   local ok, body = pcall(cjson.decode, call.request.body)
   if ok and check.is_object(body) then
     call.body = body

@@ -67,8 +67,8 @@ function saptiva:completion(answer)
 end
 
 function saptiva:error(fault)
-  local status = fault.status == 400 and 422 or fault.status
-  return status, o("detail", fault.message)
+  local invalid = fault.type == "invalid_request_error" and fault.status == 400
+  return invalid and 422 or fault.status, o("detail", fault.message)
 end
 
 return saptiva
