@@ -13,6 +13,7 @@
 #define HIGH_WATER     (48 * 1024)
 #define MAX_HEAD       (300 * 1024)  /* libcurl's own limit, since 8.0 */
 #define MAX_HEAD_LINES 5000
+#define TOO_LONG       "the answer's body is too large"
 #define SMALL_BODY     (64 * 1024)   /* sent at once; not worth a clock */
 
 #define from_member(p, m) \
@@ -190,13 +191,19 @@ static size_t on_head (char *line, size_t size, size_t n, void *arg) {
 }
 
 
+/* What is read as it comes may go on for ever. */
+static int is_too_long (const struct transfer *t, size_t n) {
+  return t->mode == BODY_WHOLE && t->max_body && n + unread(t) > t->max_body;
+}
+
+
 static int store (struct transfer *t, const char *bytes, size_t n) {
   if (t->mode == BODY_EVENTS) {
     if (sse_feed(&t->in, bytes, n) != SSE_ERROR) return 1;
     return fail(t, "too_large", "an event is too large");
   }
-  if (t->max_body && n > t->max_body - unread(t))
-    return fail(t, "too_large", "the answer's body is too large");
+  if (is_too_long(t, n))
+    return fail(t, "too_large", TOO_LONG);
   if (buf_append(&t->in.in, bytes, n) != BUF_OK)
     return fail(t, "too_large", "out of memory");
   return 1;
@@ -515,9 +522,19 @@ static void resume (struct transfer *t) {
 }
 
 
+/* Ends the transfer, unless it has ended. */
+static void stop (struct transfer *t, const char *kind, const char *why) {
+  fail(t, kind, why);
+  if (t->engine == NULL || t->done) return;
+  engine_detach(t->engine, &t->job);
+  end(t);
+}
+
+
 void transfer_read_as (struct transfer *t, enum body_mode mode) {
   t->mode = mode;
   t->in.bare_done = mode == BODY_EVENTS;
+  if (is_too_long(t, 0)) stop(t, "too_large", TOO_LONG);
   if (t->paused && t->engine && mode == BODY_WHOLE) resume(t);
 }
 
@@ -563,11 +580,8 @@ int transfer_next (struct transfer *t, struct sse_event *ev) {
   int state;
   if (must_give_way(t)) return 0;
   state = sse_next(&t->in, ev);
-  if (state == SSE_ERROR && t->engine && !t->done) {
-    fail(t, "too_large", "an event is too large");
-    engine_detach(t->engine, &t->job);
-    end(t);
-  }
+  if (state == SSE_ERROR && t->engine && !t->done)
+    stop(t, "too_large", "an event is too large");
   if (state != SSE_EVENT) return 0;
   t->news = 1;
   return 1;

@@ -498,8 +498,10 @@ local function excerpt(text)
   return (text:sub(1, 200):gsub("%c", " "))
 end
 
+-- Nothing came, or what came is not what a stream is made of.
 local function refuse(call, answer, message)
-  local err = request.fault(call, answer, "protocol", message)
+  local err = answer.transfer:received() == 0 and request.fault_of_transfer(call, answer)
+    or request.fault(call, answer, "protocol", message)
   request.let_go(answer)
   return nil, err
 end
