@@ -60,6 +60,15 @@ function compat.is_null(v)
   return false
 end
 
+--- `s` without the spaces around it, in one pass: the pattern that says it in a
+--- line takes time with the square of the spaces inside.
+---@param s string
+---@return string
+function compat.trim(s)
+  if not s:find("%S") then return "" end
+  return (s:match("^%s*(.*%S)"))
+end
+
 --- At most `max` bytes of `s`, never ending inside a UTF-8 sequence.
 ---@param s string
 ---@param max integer

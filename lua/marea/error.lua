@@ -7,6 +7,7 @@
 
 local compat = require("marea.compat")
 local headers = require("marea.headers")
+local html = compat.lazy "marea.html"
 local redact = require("marea.redact")
 local retry = require("marea.retry")
 
@@ -133,35 +134,11 @@ local function given(v)
   return v
 end
 
-local entities = { lt = "<", gt = ">", amp = "&", quot = '"', nbsp = " ", ["#39"] = "'" }
-
-local function plain_text(html)
-  local text = html:gsub("<!%-%-.-%-%->", " "):gsub("<[^>]*>", " ")
-  text = text:gsub("&(#?%w+);", entities):gsub("%s+", " ")
-  return text_of(text:match("^ ?(.-) ?$"))
-end
-
--- Case-folded tags: <TITLE> is what old proxies write.
-local function element(html, name)
-  local folded = name:gsub("%a", function(c) return "[" .. c:lower() .. c:upper() .. "]" end)
-  local inner = html:match("<" .. folded .. "[^>]*>(.-)</" .. folded)
-  return inner and plain_text(inner)
-end
-
-local function without(html, name)
-  local folded = name:gsub("%a", function(c) return "[" .. c:lower() .. c:upper() .. "]" end)
-  return (html:gsub("<" .. folded .. "[%s>].-</" .. folded .. "%s*>", " "))
-end
-
 -- A page of a proxy or a bare text.
 local function parse_text(s)
   local head = s:sub(1, 65536)
-  if not head:find("^%s*<") then
-    local text = text_of(head:match("^%s*(.-)%s*$"))
-    return { message = text }
-  end
-  local title = element(head, "title") or element(head, "h1")
-  return { message = title or plain_text(without(without(head, "script"), "style")) }
+  if head:find("^%s*<") then return { message = text_of(html.summary(head)) } end
+  return { message = text_of(compat.trim(head)) }
 end
 
 local parse_value

@@ -5,7 +5,8 @@
 -- set-cookie, whose dates hold commas: that one is always a list. Also the
 -- checks on what we send: libcurl writes CR and LF in a value as they are.
 
-local retry = require("marea.compat").lazy "marea.retry"
+local compat = require("marea.compat")
+local retry = compat.lazy "marea.retry"
 
 local headers = {}
 
@@ -28,11 +29,12 @@ local function add(fields, order, name, value)
     order[#order + 1] = name
   end
   list[#list + 1] = value
-  return list
 end
 
+-- Spaces and tabs alone: other bytes are the value's own.
 local function trim(s)
-  return s:match("^[ \t]*(.-)[ \t]*$")
+  if not s:find("[^ \t]") then return "" end
+  return (s:match("^[ \t]*(.*[^ \t])"))
 end
 
 local function finish(fields, order)
@@ -50,17 +52,16 @@ local function finish(fields, order)
   return setmetatable(h, mt)
 end
 
--- Obsolete folding: the line goes on with the value before it.
-local function unfold(last, line)
-  if last then last[#last] = trim(last[#last] .. " " .. trim(line)) end
-  return last
+-- Obsolete folding: a line that begins with a space goes on with the one before
+-- it. All at once, since a value made longer line by line is copied as often.
+local function unfold(raw)
+  if not raw:find("\n[ \t]") then return raw end
+  return (raw:gsub("\r?\n[ \t]+", " "))
 end
 
-local function add_line(fields, order, last, line)
-  if line:find("^[ \t]") then return unfold(last, line) end
+local function add_line(fields, order, line)
   local name, value = line:match("^([^:]+):(.*)$")
-  if not name then return nil end
-  return add(fields, order, trim(name):lower(), trim(value))
+  if name then add(fields, order, trim(name):lower(), trim(value)) end
 end
 
 --- Reads a response's header block. Where it holds several (1xx, a proxy's),
@@ -70,15 +71,15 @@ end
 ---@return integer|nil status
 ---@return string|nil reason
 function headers.parse(raw)
-  local fields, order, last, status, reason = {}, {}, nil, nil, nil
-  for line in raw:gmatch("[^\n]+") do
+  local fields, order, status, reason = {}, {}, nil, nil
+  for line in unfold(raw):gmatch("[^\n]+") do
     line = line:gsub("\r$", "")
     local code, text = line:match("^HTTP/%S+%s+(%d+)%s*(.*)$")
     if code then
-      fields, order, last = {}, {}, nil
+      fields, order = {}, {}
       status, reason = tonumber(code), text
     elseif line ~= "" then
-      last = add_line(fields, order, last, line)
+      add_line(fields, order, line)
     end
   end
   return finish(fields, order), status, reason
@@ -168,9 +169,12 @@ local function until_reset(n, now)
   return n
 end
 
+local LONGEST = 64     -- of a text that can mean a time
+
 local function reset_seconds(value, now)
   if not value then return nil end
-  value = value:match("^%s*(.-)%s*$")
+  value = compat.trim(value)
+  if #value > LONGEST then return nil end
   local plain = value:match("^%d+%.?%d*$")
   if plain then return until_reset(decimal(plain), now) end
   return go_duration(value)

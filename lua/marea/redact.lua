@@ -4,6 +4,8 @@
 -- wherever they turn up (a server may echo them), and places where secrets
 -- live (certain headers, query values, userinfo) are blanked unseen.
 
+local trim = require("marea.compat").trim
+
 local redact = {}
 
 local BLANK = "[redacted]"
@@ -50,7 +52,7 @@ end
 -- A secret as it is, and as a URL, a JSON string or a Basic header holds it.
 local function add_secret(forms, secret)
   add(forms, secret)
-  secret = secret:match("^%s*(.-)%s*$")
+  secret = trim(secret)
   if secret == "" then return end
   add(forms, secret)
   add(forms, percent(secret, "%%%02X"))
@@ -119,9 +121,18 @@ local function is_secret_name(name)
   return false
 end
 
-local function blank_pair(name, value)
-  if value == "" or not is_secret_name(name) then return nil end
-  return name .. "=" .. BLANK
+-- One parameter: the first = with a name before it parts it. Step by step, since
+-- a pattern would take long where there is none.
+local function blank_pair(pair)
+  local from, equals = 1, pair:find("=", 1, true)
+  while equals do
+    local name = pair:sub(from, equals - 1):gsub("^.*%?", "")
+    if name ~= "" then
+      if equals == #pair or not is_secret_name(name) then return nil end
+      return pair:sub(1, equals) .. BLANK
+    end
+    from, equals = equals + 1, pair:find("=", equals + 1, true)
+  end
 end
 
 --- `url` without its userinfo and without the values of query parameters that
@@ -137,7 +148,7 @@ function redact.url(url)
     url = scheme .. authority:gsub("^.*@", BLANK .. "@") .. tail
   end
   local before, after = url:match("^([^?#]*)(.*)$")
-  return before .. after:gsub("([^?&#;=]+)=([^&#;]*)", blank_pair)
+  return before .. after:gsub("[^&#;]+", blank_pair)
 end
 
 local secret_headers = {

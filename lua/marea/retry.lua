@@ -4,6 +4,8 @@
 -- The rules are those OpenAI's own clients follow; where those two disagree,
 -- a hint of more than `max_wait` means "not now" and is left to the caller.
 
+local trim = require("marea.compat").trim
+
 local floor, huge = math.floor, math.huge
 
 local retry = {}
@@ -20,14 +22,20 @@ local retried_statuses = { [408] = true, [409] = true, [429] = true }
 
 local retried_phases = { connect = true, first_byte = true }
 
-local function trim(s)
-  return s:match("^%s*(.-)%s*$")
+-- A longer text means no time. It would also take long to see that.
+local LONGEST = 64
+
+-- What may mean a time, without the spaces around it.
+local function time_text(s)
+  if type(s) ~= "string" then return nil end
+  s = trim(s)
+  return #s <= LONGEST and s or nil
 end
 
 -- Plain decimals alone: `tonumber` would also take 0x10, inf, nan and 1e400.
 local function parse_number(s)
-  if type(s) ~= "string" then return nil end
-  s = trim(s)
+  s = time_text(s)
+  if not s then return nil end
   local digits = s:match("^%+?(%d+%.?%d*)$") or s:match("^%+?(%.%d+)$")
   if not digits then return nil end
   local whole, fraction = digits:match("^(%d*)%.?(%d*)$")
@@ -109,7 +117,8 @@ local zones = { GMT = true, UTC = true, ["+0000"] = true }
 ---@param now? number seconds since 1970, to complete a two-digit year
 ---@return number|nil seconds since 1970
 function retry.date(s, now)
-  s, now = trim(s), now or os.time()
+  s, now = time_text(s), now or os.time()
+  if not s then return nil end
   for i = 1, #forms do
     local weekday, year, month, day, hour, minute, second, zone = forms[i](s, now)
     if weekday then

@@ -4,13 +4,14 @@
 -- so that no dump of that shows a secret.
 
 local check = require "marea.check"
-local headers = require("marea.compat").lazy "marea.headers"
+local compat = require "marea.compat"
+local headers = compat.lazy "marea.headers"
 local limiter = require "marea.limiter"
-local named_options = require("marea.compat").lazy "marea.options"
-local providers = require("marea.compat").lazy "marea.providers"
-local redact = require("marea.compat").lazy "marea.redact"
+local named_options = compat.lazy "marea.options"
+local providers = compat.lazy "marea.providers"
+local redact = compat.lazy "marea.redact"
 local url = require "marea.url"
-local Error = require("marea.compat").lazy "marea.error"
+local Error = compat.lazy "marea.error"
 
 local settings = {}
 
@@ -158,7 +159,7 @@ end
 
 -- A key from a file often ends in a newline.
 local function clean_key(key)
-  key = key:match("^%s*(.-)%s*$")
+  key = compat.trim(key)
   if key == "" then return nil end
   if key:find("[%c\127-\255 ]") then return nil, "the key holds characters no key has" end
   return key

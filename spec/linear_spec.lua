@@ -1,0 +1,115 @@
+-- SPDX-License-Identifier: MIT
+-- What a server says is read in time that grows with its length, not with the
+-- square of it: no text within our limits stops the program. Patterns that look
+-- innocent take minutes for 100 KiB of the wrong bytes, and nothing can
+-- interrupt them.
+
+local Error = require("marea.error")
+local headers = require("marea.headers")
+local redact = require("marea.redact")
+local retry = require("marea.retry")
+local url = require("marea.url")
+
+local SIZE = 100 * 1024                -- libcurl's limit for one header line
+local LIMIT = os.getenv("MAREA_SANITIZED") and 8 or 0.4   -- seconds; a square takes several
+
+local function fill(bytes)
+  return bytes:rep(math.floor(SIZE / #bytes))
+end
+
+local SPACES = fill(" ")
+
+local function head(line)
+  return "HTTP/1.1 200 OK\r\n" .. line .. "\r\n\r\n"
+end
+
+local function from_body(body, fields)
+  return Error.from_response { status = 500, headers = fields or {}, body = body,
+    redact = redact.new { "sk-secret-4711" } }
+end
+
+local function from_location(location)
+  return Error.from_response { status = 302, headers = { location = location } }
+end
+
+local function wait_of(value)
+  return retry.after({ ["retry-after"] = value }, 1)
+end
+
+local function wait_ms(value)
+  return retry.after({ ["retry-after-ms"] = value }, 1)
+end
+
+local function reset_of(value)
+  return headers.rate_limit({ ["x-ratelimit-reset"] = value }, 1)
+end
+
+local function limit_of(value)
+  return headers.rate_limit({ ["x-ratelimit-limit"] = value }, 1)
+end
+
+local cases = {
+  { "a header's value, spaces inside", headers.parse, head("a: x" .. SPACES .. "x") },
+  { "a header's name, spaces inside", headers.parse, head("a" .. SPACES .. "b: x") },
+  { "a header of nothing but spaces", headers.parse, head("a:" .. SPACES) },
+  { "a header folded again and again", headers.parse, head("a: x\r\n" .. fill(" y\r\n")) },
+  { "a header folded with spaces alone", headers.parse, head("a: x\r\n" .. fill(" \r\n")) },
+  { "a line of CRs", headers.parse, head(fill("\r")) },
+  { "a status line of spaces", headers.parse, "HTTP/1.1 200" .. SPACES .. "x\r\n\r\n" },
+  { "many lines of one header", headers.parse, head(fill("a: b\r\n")) },
+  { "a wait, spaces inside", wait_of, "1" .. SPACES .. "1" },
+  { "a wait of nothing but spaces", wait_of, SPACES },
+  { "a wait of digits", wait_of, fill("1") .. "x" },
+  { "a wait of digits and points", wait_of, fill("1.") },
+  { "a wait in milliseconds, spaces inside", wait_ms, "1" .. SPACES .. "1" },
+  { "a wait in milliseconds of digits", wait_ms, fill("1") .. "x" },
+  { "a date of letters", wait_of, fill("a") .. ", 1" },
+  { "a reset, spaces inside", reset_of, "1" .. SPACES .. "1" },
+  { "a reset of digits", reset_of, fill("1") .. "x" },
+  { "a reset of many units", reset_of, fill("1m") },
+  { "a limit of digits", limit_of, SPACES .. fill("1") },
+  { "a text, spaces inside", from_body, "x" .. SPACES .. "x" },
+  { "a text of nothing but spaces", from_body, SPACES },
+  { "a page of comments never closed", from_body, "<" .. fill("<!--") },
+  { "a page of dashes", from_body, "<!--" .. fill("-") },
+  { "a page of tags never closed", from_body, fill("<") },
+  { "a page of titles never closed", from_body, fill("<title>") },
+  { "a page of titles whose tags are never closed", from_body, fill("<title ") },
+  { "a page of titles closed with spaces", from_body, "<title>" .. fill("</titl ") },
+  { "a page of scripts never closed", from_body, "<a>" .. fill("<script>") },
+  { "a page of scripts closed with spaces", from_body, "<a>" .. fill("<script></script ") },
+  { "a page of styles never closed", from_body, "<a>" .. fill("<style ") },
+  { "a page of headings", from_body, fill("<h1>") },
+  { "a page of entities", from_body, "<a>" .. fill("&#") },
+  { "a page, spaces inside", from_body, "<a>x" .. SPACES .. "x" },
+  { "a message of waits", from_body, '{"message":"' .. fill("retry after ") .. '"}' },
+  { "a message of digits", from_body, '{"message":"retry after ' .. fill("1") .. '"}' },
+  { "a message of keys", from_body, '{"message":"' .. fill("sk-secret-471") .. '"}' },
+  { "a location of one long word", from_location, "https://h/p?" .. fill("a") },
+  { "a location of question marks", from_location, "https://h/p" .. fill("?") },
+  { "a location of question marks after a name", from_location, "https://h/p" .. fill("a?") .. "=" },
+  { "a location of equals signs", from_location, "https://h/p?" .. fill("=") },
+  { "a location of names", from_location, "https://h/p?" .. fill("a=") },
+  { "a location of pairs", from_location, "https://h/p?" .. fill("key=a&") },
+  { "a location of ats", from_location, "https://" .. fill("a@") },
+  { "a location of slashes", from_location, "https:" .. fill("/") },
+  { "a location of colons", from_location, fill("a:") },
+  { "a URL of dots", function(s) return url.resolve("https://h/a/b", s) end, fill("../") },
+  { "a URL of slashes", function(s) return url.resolve("https://h/a/b", s) end, fill("/") },
+  { "a URL of one long segment", function(s) return url.resolve("https://h/a/b", s) end, fill("a") },
+  { "a URL of hashes", function(s) return url.resolve("https://h/a/b", s) end, fill("#") },
+  { "a line for a person, of controls", function(s)
+    return tostring(Error.new { kind = "server", message = s, url = s, request_id = s })
+  end, fill("\194\155") },
+}
+
+describe("hardly any time is needed to read", function()
+  for _, case in ipairs(cases) do
+    it(case[1], function()
+      local started = os.clock()
+      case[2](case[3])
+      local seconds = os.clock() - started
+      assert.is_true(seconds < LIMIT, ("%d bytes took %.1f s"):format(#case[3], seconds))
+    end)
+  end
+end)
