@@ -186,6 +186,13 @@ static int t_received (lua_State *L) {
 }
 
 
+/* how often the request was begun */
+static int t_sent (lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)check(L)->sent);
+  return 1;
+}
+
+
 static void close_all (struct ltransfer *l) {
   transfer_close(&l->transfer);
   if (!l->transfer.pinned) recipe_free(&l->recipe);
@@ -474,6 +481,7 @@ static const luaL_Reg methods[] = {
   { "read_as",  t_read_as },
   { "received", t_received },
   { "rest",     t_rest },
+  { "sent",     t_sent },
   { "status",   t_status },
   { "wait",     t_wait },
   { NULL, NULL }

@@ -128,6 +128,7 @@ static int on_connected (void *arg, char *ip, char *local, int port,
                          int local_port) {
   struct transfer *t = arg;
   (void)ip; (void)local; (void)port; (void)local_port;
+  t->sent++;
   t->connected = t->active = t->engine->now;
   if (upload_size(t) <= SMALL_BODY) t->uploaded = t->connected;
   set_clock(t);
@@ -409,7 +410,8 @@ static int set_request (CURL *c, struct transfer *t,
   bad |= curl_easy_setopt(c, CURLOPT_HTTPHEADER, t->headers);
   if (o->user_agent)
     bad |= curl_easy_setopt(c, CURLOPT_USERAGENT, o->user_agent);
-  if (!o->identity) bad |= curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "");
+  bad |= curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING,
+                          o->identity ? "identity" : "");
   if (o->http1)
     bad |= curl_easy_setopt(c, CURLOPT_HTTP_VERSION,
                             (long)CURL_HTTP_VERSION_1_1);

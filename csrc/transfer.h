@@ -60,6 +60,8 @@ struct transfer {
   const char *why;             /* in ours; NULL: libcurl's `message` tells */
   const char *phase;           /* of a timeout */
   unsigned lines;              /* in the head */
+  unsigned sent;               /* how often the request went out: libcurl sends
+                                  it again where a kept connection was dead */
   unsigned round;              /* of the engine's, when last read */
   unsigned waiting : 1;        /* somebody waits to be woken */
   unsigned paused : 1;

@@ -304,11 +304,12 @@ describe("a fault of the transport", function()
         { { wait_request = true }, { status = 200, body = faults.COMPLETION }, ending[1], ending[2] },
         { { wait_request = true }, { status = 200, body = faults.COMPLETION }, { keep_open = true } },
       }, { repeat_last = true })
-      local client = faults.client(f)
+      local retries = {}
+      local client = faults.client(f, { on = { retry = function(e) retries[#retries + 1] = e end } })
       assert(faults.ask(client))
       if ending.pause then socket.sleep(ending.pause) end
       local result, err = faults.ask(client)
-      return result, err, f
+      return result, err, f, retries
     end
 
     local ways = {
@@ -321,15 +322,33 @@ describe("a fault of the transport", function()
     for name, ending in pairs(ways) do
       it("is mended once, on a fresh one: " .. name, function()
         guard.pooled = 1
-        local result, err, f = keep_then(ending)
+        local result, err, f, retries = keep_then(ending)
         assert.is_nil(err)
         assert.equal("hecho", result.output_text)
         local connections = {}
         for _, request in ipairs(f.requests()) do connections[request.connection] = true end
         assert.equal(2, (next(connections) and 1 or 0) + (next(connections, next(connections)) and 1 or 0))
+        -- one that is seen to be gone is not used
+        assert.is_true(#retries == 1 or ending.pause and #retries == 0, #retries .. " tries more")
+        for _, e in ipairs(retries) do
+          assert.same({ 0, 1, "connection" }, { e.wait, e.attempt, e.error.kind })
+        end
         f.forget()
       end)
     end
+
+    it("is an attempt like any other where the next one fails too", function()
+      local f = s:port_script({
+        { { wait_request = true }, faults.good(), { wait_head = true }, { fin = true } },
+        { { wait_request = true }, { status = 400, body = "{}", headers = { connection = "close" } }, { fin = true } },
+      }, { repeat_last = false })
+      local client = faults.client(f)
+      assert(faults.ask(client))
+      local _, err = faults.ask(client)
+      assert.equal("bad_request", err.kind)
+      assert.same({ { kind = "connection", wait = 0 }, { status = 400, kind = "bad_request" } }, err.attempts)
+      f.forget()
+    end)
 
     it("isn't possible after connection: close, nor after an answer that broke", function()
       guard.pooled = 1

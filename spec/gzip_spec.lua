@@ -86,6 +86,33 @@ describe("a compressed answer", function()
     assert.is_true(err.kind == "truncated" or err.kind == "decode", err.kind)
   end)
 
+  it("that nothing but its framing ends is asked not to be compressed, and refused if it is", function()
+    local text = gzip(("some text, "):rep(50))
+    for _, bytes in ipairs { text, text:sub(1, 40) } do
+      local f = s:script({ send(bytes, "gzip", "text/plain"), send(bytes, "gzip", "audio/mpeg") })
+      local client = faults.client(f)
+      guard.pooled = 1
+      local result, err = client:request { path = "x" }
+      assert.is_nil(result)
+      assert.equal("protocol", err.kind)
+      assert.truthy(err.message:find("compressed", 1, true))
+      result, err = client.audio.speech:create { input = "x", voice = "v" }
+      assert.is_nil(result)
+      assert.equal("protocol", err.kind)
+      for _, request in ipairs(f.requests()) do
+        assert.truthy(request.head:lower():find("\r\naccept%-encoding: identity\r\n"), request.head)
+      end
+    end
+  end)
+
+  it("that is JSON is decoded though nobody asked for it", function()
+    guard.pooled = 1
+    local f = s:script({ send(gzip('{"a":[1]}'), "gzip") })
+    local result, err = faults.client(f):request { path = "x" }
+    assert.is_nil(err)
+    assert.same({ 1 }, result.a)
+  end)
+
   it("whose bytes are no gzip is a decode error", function()
     local result, err = ask("this is no gzip at all, though it is long enough")
     assert.is_nil(result)

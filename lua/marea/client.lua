@@ -127,19 +127,21 @@ local function is_wanted_text(answer, endpoint)
   return mime.is_text(kind) and kind ~= "text/html"
 end
 
-local function as_it_is(answer)
+local function as_it_is(call, answer)
+  local err = request.fault_of_coding(call, answer)
+  if err then return nil, err end
   return result.new({ data = answer.body, content_type = answer:media_type() }, answer)
 end
 
 -- The result of an answer that was read whole.
 local function read_result(call, answer, endpoint, params)
-  if is_wanted_text(answer, endpoint) then return as_it_is(answer) end
+  if is_wanted_text(answer, endpoint) then return as_it_is(call, answer) end
   if not answer.body:find("%S") then
     if endpoint.any or answer.status == 204 then return result.new({}, answer) end
     return nil, request.fault(call, answer, "protocol", "the answer is empty")
   end
   if is_json(answer) then return decode_answer(call, answer, endpoint, params) end
-  if endpoint.any then return as_it_is(answer) end
+  if endpoint.any then return as_it_is(call, answer) end
   return nil, request.fault(call, answer, "protocol", "expected JSON, got " .. answer:media_type())
 end
 
@@ -181,7 +183,8 @@ local function make_call(s, endpoint, body, streamed, options)
     limits = settings.limits(s, options), on = s.on, provider = s.preset.name,
     transport = s.transport,
     transfer = settings.transfer(s, streamed), settings = s, key = nil, choices = endpoint.choices,
-    any = endpoint.any, text = endpoint.text, form = nil, accept = nil, identity = nil,
+    any = endpoint.any, text = endpoint.text, form = nil, accept = nil,
+    identity = endpoint.any or endpoint.text,   -- not JSON alone, which shows where it ends
     content_type = body and "application/json",
     api_key = options.api_key, headers = own,
   }

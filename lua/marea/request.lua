@@ -35,6 +35,12 @@ local request = {}
 ---@field transfer table metatable of the transfer's options: those that all calls share
 ---@field provider string|nil
 
+local function add_attempt(call, attempt)
+  call.attempts = call.attempts or {}
+  call.attempts[#call.attempts + 1] = attempt
+  return call.attempts
+end
+
 local function make_error(call, fields)
   fields.method, fields.url, fields.provider = call.method, call.url, call.provider
   fields.redact = call:blanker()
@@ -81,6 +87,15 @@ function request.fault_of_transfer(call, answer)
   local err = request.fault(call, answer, kind, message)
   err.phase = phase
   return err
+end
+
+--- The error of an answer that was compressed though it was asked not to be,
+--- since its end would not show; or nil.
+function request.fault_of_coding(call, answer)
+  local coding = answer.headers["content-encoding"]
+  if not call.identity or coding == nil or coding == "identity" then return nil end
+  return request.fault(call, answer, "protocol",
+    "the answer is compressed, though it was asked not to be: whether it is whole would not show")
 end
 
 --- What the decoder said, but for the bytes it quotes: half a key would not be
@@ -197,11 +212,24 @@ local function judge(call, answer)
   end
 end
 
-local function read_answer(call, answer)
+-- libcurl sends a request again by itself where a kept connection turned out
+-- to be dead, or the server refused the stream, before any answer.
+local function tell_mended(call, answer, try)
+  for _ = 2, answer.transfer:sent() do
+    add_attempt(call, { kind = "connection", wait = 0 })
+    if call.on.retry then
+      local err = make_error(call, { kind = "connection", message = "the connection that was kept is gone" })
+      call.on.retry { error = err, wait = 0, attempt = try }
+    end
+  end
+end
+
+local function read_answer(call, answer, try)
   local transfer = answer.transfer
   if call.whole then transfer:read_as("whole") end
   local cancelled = request.wait(transfer, answer.id)
   if cancelled then error(cancelled, 0) end
+  tell_mended(call, answer, try)
   answer.status, answer.head = transfer:status(), transfer:head()
   if call.whole then answer.body = transfer:bytes() or "" end
   return judge(call, answer)
@@ -229,7 +257,7 @@ local function go(call, try, answer)
   local started = core.now()
   tell_request(call, list, try)
   start(call, list, answer)
-  local problem = read_answer(call, answer)
+  local problem = read_answer(call, answer, try)
   tell_response(call, answer, started)
   return problem
 end
@@ -295,9 +323,7 @@ function request.send(call)
     local answer, err, fields = try_and_follow(call, try)
     tell_try(call, try, started, answer, err)
     if answer then return answer end
-    call.attempts = call.attempts or {}
-    call.attempts[try] = { status = err.status, kind = err.kind }
-    err.attempts = call.attempts
+    err.attempts = add_attempt(call, { status = err.status, kind = err.kind })
     local again = retry.should(err, fields, { retries = try - 1, max_retries = call.max_retries })
     if not again or not wait_before_next(call, err, fields, try) then return nil, err end
   end

@@ -498,12 +498,15 @@ local function excerpt(text)
   return (text:sub(1, 200):gsub("%c", " "))
 end
 
--- Nothing came, or what came is not what a stream is made of.
-local function refuse(call, answer, message)
-  local err = answer.transfer:received() == 0 and request.fault_of_transfer(call, answer)
-    or request.fault(call, answer, "protocol", message)
+local function give_up(answer, err)
   request.let_go(answer)
   return nil, err
+end
+
+-- Nothing came, or what came is not what a stream is made of.
+local function refuse(call, answer, message)
+  return give_up(answer, answer.transfer:received() == 0 and request.fault_of_transfer(call, answer)
+    or request.fault(call, answer, "protocol", message))
 end
 
 local function as_chunk(value)
@@ -541,6 +544,8 @@ end
 function stream.raw(call, answer)
   local transfer = answer.transfer
   if transfer:peek(1) == "" then return refuse(call, answer, "the answer is empty") end
+  local err = request.fault_of_coding(call, answer)
+  if err then return give_up(answer, err) end
   transfer:read_as("bytes")
   local self, s = new(call, answer)
   s.raw, s.gather = true, bytes.new(answer:media_type(), call.settings.max_body)

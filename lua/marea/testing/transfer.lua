@@ -105,6 +105,10 @@ function methods:received()
   return #(self.answer.body or "") + #self.due
 end
 
+function methods:sent()
+  return 1
+end
+
 ---- the body ---------------------------------------------------------------------
 
 function methods:read_as(mode) self.mode = mode end
