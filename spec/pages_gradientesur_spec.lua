@@ -22,9 +22,7 @@ local FIELDS = [[{"id":"","object":"","created":1,"model":"","choices":[{"index"
   "prompt_logprobs":null}]]
 
 local function params(more)
-  local out = { model = "Qwen/Qwen3-1.7B", messages = MESSAGES, max_tokens = 200 }
-  for name, value in pairs(more or {}) do out[name] = value end
-  return out
+  return pages.merged({ model = "Qwen/Qwen3-1.7B", messages = MESSAGES, max_tokens = 200 }, more)
 end
 
 describe("Gradiente Sur's page:", function()

@@ -16,9 +16,7 @@ end
 local MESSAGES = { { role = "user", content = "Hola" } }
 
 local function params(model, more)
-  local out = { model = model, messages = MESSAGES }
-  for name, value in pairs(more or {}) do out[name] = value end
-  return out
+  return pages.merged({ model = model, messages = MESSAGES }, more)
 end
 
 local function ids(list)

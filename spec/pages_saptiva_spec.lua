@@ -19,9 +19,8 @@ local ANSWER = [[{"id":"chatcmpl-211","object":"chat.completion","created":17454
   "usage":{"prompt_tokens":22,"completion_tokens":16,"total_tokens":38},"error":false,"status":200}]]
 
 local function params(more)
-  local out = { model = "Saptiva Turbo", messages = MESSAGES, max_tokens = 256, temperature = 0.7, top_p = 0.95 }
-  for name, value in pairs(more or {}) do out[name] = value end
-  return out
+  return pages.merged({ model = "Saptiva Turbo", messages = MESSAGES, max_tokens = 256, temperature = 0.7,
+    top_p = 0.95 }, more)
 end
 
 describe("Saptiva's page:", function()

@@ -24,24 +24,6 @@ local function user(text, more)
   return body
 end
 
--- The JSON texts of an event stream.
-local function events_of(body)
-  local list = {}
-  for data in body:gmatch("data: ([^\n]*)\n\n") do list[#list + 1] = data end
-  return list
-end
-
-local function joined(body, field)
-  local parts = {}
-  for _, data in ipairs(events_of(body)) do
-    local chunk = data ~= "[DONE]" and cjson.decode(data)
-    local choice = chunk and chunk.choices[1]
-    local piece = choice and choice.delta[field]
-    if type(piece) == "string" then parts[#parts + 1] = piece end
-  end
-  return table.concat(parts)
-end
-
 describe("the bundled provider", function()
   local s
   setup(function() s = server.shared() end)
@@ -74,13 +56,13 @@ describe("the bundled provider", function()
     assert.equal("text/event-stream; charset=utf-8",
       stream.headers["content-type"])
     assert.equal(cjson.decode(whole.body).choices[1].message.content,
-      joined(stream.body, "content"))
+      raw.joined(stream.body, "content"))
   end)
 
   it("sends role first, then text, finish, usage if asked, [DONE]", function()
     local stream = post(s, "/v1/chat/completions", user("a",
       { stream = true, stream_options = { include_usage = true } }))
-    local events = events_of(stream.body)
+    local events = raw.events(stream.body)
     assert.truthy(events[1]:find('"delta":{"role":"assistant"', 1, true))
     assert.truthy(events[#events - 2]:find('"delta":{},"finish_reason":"stop"',
       1, true))
@@ -114,7 +96,7 @@ describe("the bundled provider", function()
   it("gives as many choices as n, interleaved when streamed", function()
     local stream = post(s, "/v1/chat/completions",
       user("a", { n = 2, stream = true }))
-    local events = events_of(stream.body)
+    local events = raw.events(stream.body)
     assert.equal(0, cjson.decode(events[1]).choices[1].index)
     assert.equal(1, cjson.decode(events[2]).choices[1].index)
     assert.equal(0, cjson.decode(events[3]).choices[1].index)
@@ -199,7 +181,7 @@ describe("the bundled provider", function()
     local stream = post(s, "/v1/completions",
       { prompt = "The capital of France is", stream = true })
     local parts = {}
-    for _, data in ipairs(events_of(stream.body)) do
+    for _, data in ipairs(raw.events(stream.body)) do
       if data ~= "[DONE]" then
         parts[#parts + 1] = cjson.decode(data).choices[1].text
       end
@@ -268,7 +250,7 @@ describe("the bundled provider's tool calls", function()
   it("stream id and name first, then the arguments in pieces", function()
     local stream = ask("tiempo en Madrid y Lima", { stream = "true" })
     local calls = {}
-    for _, data in ipairs(events_of(stream.body)) do
+    for _, data in ipairs(raw.events(stream.body)) do
       local chunk = data ~= "[DONE]" and cjson.decode(data)
       local choice = chunk and chunk.choices[1]
       for _, part in ipairs(choice and choice.delta.tool_calls or {}) do
@@ -475,7 +457,7 @@ describe("the bundled provider's other endpoints", function()
     assert.equal(400, transcribe({ response_format = "doc" }).status)
     assert.equal("translate", cjson.decode(transcribe({ response_format = "verbose_json" }, "translations").body).task)
     local pieces = {}
-    for _, data in ipairs(events_of(transcribe({ stream = "true" }).body)) do
+    for _, data in ipairs(raw.events(transcribe({ stream = "true" }).body)) do
       local event = cjson.decode(data)
       pieces[#pieces + 1] = event.delta
       assert.is_true(event.delta ~= nil or event.text == heard)

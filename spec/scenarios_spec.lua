@@ -11,34 +11,10 @@ local null = cjson.null
 
 local CHAT = "/chat/completions"
 
+local with = scenario.merged
+
 local function user(text, more)
-  local body = { messages = { { role = "user", content = text } } }
-  for name, value in pairs(more or {}) do body[name] = value end
-  return body
-end
-
-local function with(base, more)
-  local out = {}
-  for name, value in pairs(base) do out[name] = value end
-  for name, value in pairs(more) do out[name] = value end
-  return out
-end
-
-local function events_of(body)
-  local list = {}
-  for data in body:gmatch("data: ([^\n]*)\n\n") do list[#list + 1] = data end
-  return list
-end
-
-local function streamed(body, field)
-  local parts = {}
-  for _, data in ipairs(events_of(body)) do
-    local chunk = data ~= "[DONE]" and cjson.decode(data)
-    local choice = chunk and chunk.choices[1]
-    local piece = choice and choice.delta[field]
-    if type(piece) == "string" then parts[#parts + 1] = piece end
-  end
-  return table.concat(parts)
+  return with({ messages = { { role = "user", content = text } } }, more)
 end
 
 local function first(reply)
@@ -170,7 +146,7 @@ describe("NaN", function()
     assert.is_nil(reasoning("gemma4"))
     assert.is_string(reasoning("gemma4", { enable_thinking = true }))
     local stream = nan("qwen3.6", { stream = true })
-    assert.equal(reasoning("qwen3.6"), streamed(stream.body, "reasoning_content"))
+    assert.equal(reasoning("qwen3.6"), raw.joined(stream.body, "reasoning_content"))
   end)
 
   it("calls tools with qwen3.6, and answers without them with gemma4", function()
@@ -514,7 +490,7 @@ describe("NanoGPT", function()
     assert.truthy(said("phala/script-thinker:reasoning-exclude"):find("^<think>"))
     assert.truthy(said("script-talker"):find("^A script"))
     local stream = s:ask(CHAT, user("Hola", { model = "script-thinker", stream = true })).body
-    assert.equal(said("script-thinker"), streamed(stream, "content"))
+    assert.equal(said("script-thinker"), raw.joined(stream, "content"))
     assert.truthy(stream:find('"content":"<thin"', 1, true))
   end)
 

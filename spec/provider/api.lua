@@ -6,14 +6,22 @@
 
 local cjson = require("cjson")
 local accounts = require("provider.accounts")
+local calls = require("provider.calls")
 local check = require("provider.check")
-local endpoints = require("provider.endpoints")
 local http = require("provider.http")
 
 local NAMES = { "openai", "swissai", "nan", "helmcode", "saptiva",
   "gradientesur", "nanogpt" }
 
 local api = { key = nil }
+
+local endpoints = {}
+
+for _, name in ipairs({ "language", "embeddings", "audio", "images", "models" }) do
+  for endpoint, run in pairs(require("provider.endpoints." .. name)) do
+    endpoints[endpoint] = run
+  end
+end
 
 local paths = {
   chat = "POST /chat/completions", completions = "POST /completions",
@@ -121,7 +129,7 @@ end
 
 local function run(call)
   local fault = not bare[call.endpoint] and decode(call) or nil
-  if fault then return endpoints.fail(call, fault) end
+  if fault then return calls.fail(call, fault) end
   return endpoints[call.endpoint](call)
 end
 
@@ -138,7 +146,7 @@ function api.handle(conn, request, path, world)
   local call = { conn = conn, request = request, leave = nothing,
     scenario = scenario_of(path), path = path }
   local fault = enter(call, world or everybody, path)
-  if fault then return endpoints.fail(call, fault) end
+  if fault then return calls.fail(call, fault) end
   local ok, err = xpcall(run, debug.traceback, call)
   call.leave()
   if not ok then error(err, 0) end

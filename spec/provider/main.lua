@@ -7,15 +7,16 @@
 --                                 [--parent PID]
 --
 -- Its first line of output is `listening <port>`. It ends on SIGTERM, or when
--- the process PID is gone.
+-- the process PID is gone. At /v1 it takes any key; at /nan/v1, /nanogpt/api/v1
+-- and so on (see scenarios/) it is as strict as that provider's page.
 
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
 package.path = here .. "/../?.lua;" .. package.path
 
 local uv = require("luv")
 local api = require("provider.api")
+local calls = require("provider.calls")
 local conn = require("provider.conn")
-local endpoints = require("provider.endpoints")
 local routes = require("provider.routes")
 
 local BACKLOG = 4096
@@ -68,7 +69,7 @@ local function listen()
 end
 
 api.key = options.key
-endpoints.delay = (tonumber(options.delay) or 0) / 1000
+calls.delay = (tonumber(options.delay) or 0) / 1000
 if options.parent then watch(options.parent) end
 uv.new_signal():start("sigterm", function() os.exit(0) end)
 uv.new_signal():start("sigpipe", function() end)

@@ -13,12 +13,13 @@ local pages = {}
 local methods = {}
 local mt = { __index = methods }
 
+pages.merged = scenario.merged
+
 ---`options`: more for marea.client; `accounts`: see spec/support/scenario.lua.
 function pages.open(name, options, accounts)
   local s = scenario.open(name, accounts)
   local all = { provider = name, base_url = s.base_url, api_key = s.key, max_retries = 0 }
-  for key, value in pairs(options or {}) do all[key] = value end
-  return setmetatable({ name = name, scenario = s, key = s.key, client = marea.client(all),
+  return setmetatable({ name = name, scenario = s, key = s.key, client = marea.client(pages.merged(all, options)),
     origin = marea.providers[name].base_url:match("^https://[^/]+") }, mt)
 end
 

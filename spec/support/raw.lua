@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- A bare HTTP client on luasocket: what a spec uses to look at the wire itself.
 
+local cjson = require("cjson")
 local socket = require("socket")
 
 local raw = {}
@@ -79,6 +80,25 @@ function raw.request(port, method, target, body, headers)
   local reply = raw.read_reply(client)
   client:close()
   return reply
+end
+
+---The JSON texts of an event stream.
+function raw.events(body)
+  local list = {}
+  for data in body:gmatch("data: ([^\n]*)\n\n") do list[#list + 1] = data end
+  return list
+end
+
+---What the deltas of a streamed completion say in one field, joined.
+function raw.joined(body, field)
+  local parts = {}
+  for _, data in ipairs(raw.events(body)) do
+    local chunk = data ~= "[DONE]" and cjson.decode(data)
+    local choice = chunk and chunk.choices[1]
+    local piece = choice and choice.delta[field]
+    if type(piece) == "string" then parts[#parts + 1] = piece end
+  end
+  return table.concat(parts)
 end
 
 return raw

@@ -19,6 +19,14 @@ scenario.known = {
   swissai = { base = "/swissai/api/v1/external", key = "sk-souheng-TU_CLAVE" },
 }
 
+---A table of the fields of both.
+function scenario.merged(base, more)
+  local out = {}
+  for name, value in pairs(base) do out[name] = value end
+  for name, value in pairs(more or {}) do out[name] = value end
+  return out
+end
+
 ---A world of its own for a scenario, so that its limits count from nothing.
 ---`accounts`: keys and what each may do.
 function scenario.open(name, accounts)

@@ -8,6 +8,7 @@ local cjson = require("cjson")
 local chat = require("provider.chat")
 local check = require("provider.check")
 local json = require("provider.json")
+local kinds = require("provider.kinds")
 local regex = require("provider.regex")
 local text = require("provider.text")
 
@@ -38,8 +39,8 @@ end
 
 local rules = {
   { "model", "a string", required = true },
-  { "messages", check.messages, required = true },
-  { "response_format", check.response_format },
+  { "messages", kinds.messages, required = true },
+  { "response_format", kinds.response_format },
   { "guided_json", "a string or an object" },
   { "guided_decoding_backend", "a string",
     one_of = { "outlines", "lm-format-enforcer" } },

@@ -8,6 +8,7 @@
 local audio = require("provider.audio")
 local check = require("provider.check")
 local json = require("provider.json")
+local kinds = require("provider.kinds")
 
 local o, list, null = json.object, json.list, json.null
 
@@ -28,7 +29,7 @@ local nan = {
     embeddings = true, speech = true, transcriptions = true, models = true },
 }
 
-local kinds = {
+local uses = {
   ["qwen3.6"] = { chat = true, completions = true, responses = true },
   ["gemma4"] = { chat = true, responses = true },
   ["qwen3-embedding"] = { embeddings = true },
@@ -71,11 +72,11 @@ end
 nan.rules = {
   chat = sampling {
     model,
-    { "messages", check.messages, required = true },
+    { "messages", kinds.messages, required = true },
     { "max_tokens", "an integer", min = 1 },
-    { "tools", check.tools },
+    { "tools", kinds.tools },
     { "tool_choice", "a string or an object" },
-    { "response_format", check.response_format },
+    { "response_format", kinds.response_format },
     { "chat_template_kwargs", template_kwargs },
   },
   completions = sampling {
@@ -85,7 +86,7 @@ nan.rules = {
   },
   responses = sampling {
     model,
-    { "input", check.input, required = true },
+    { "input", kinds.input, required = true },
     { "max_output_tokens", "an integer", min = 1 },
     { "instructions", "a string" },
   },
@@ -114,8 +115,8 @@ nan.rules = {
 }
 
 function nan:model_fault(endpoint, id)
-  if not kinds[id] then return self:unknown_model(id) end
-  if kinds[id][endpoint] then return nil end
+  if not uses[id] then return self:unknown_model(id) end
+  if uses[id][endpoint] then return nil end
   return check.bad("The model `" .. id .. "` is not for this endpoint", "model")
 end
 

@@ -6,6 +6,7 @@
 
 local check = require("provider.check")
 local json = require("provider.json")
+local kinds = require("provider.kinds")
 local text = require("provider.text")
 local http = require("provider.http")
 
@@ -77,8 +78,8 @@ end
 nanogpt.rules = {
   chat = with_common {
     model,
-    { "messages", check.messages, required = true },
-    { "tools", check.tools },
+    { "messages", kinds.messages, required = true },
+    { "tools", kinds.tools },
     { "tool_choice", "a string or an object" },
     { "youtube_transcripts", "a boolean" },
     { "scraping", "a boolean" },
@@ -86,7 +87,7 @@ nanogpt.rules = {
   },
   completions = with_common {
     model,
-    { "prompt", check.prompt, required = true },
+    { "prompt", kinds.prompt, required = true },
     { "suffix", "a string" },
   },
   embeddings = {

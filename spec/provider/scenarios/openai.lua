@@ -4,8 +4,8 @@
 -- inherit every field they do not set.
 
 local audio = require("provider.audio")
-local check = require("provider.check")
 local json = require("provider.json")
+local kinds = require("provider.kinds")
 
 local o, list, null = json.object, json.list, json.null
 
@@ -42,9 +42,9 @@ local drawn = {
 }
 
 openai.rules = {
-  chat = { { "messages", check.loose_messages, required = true } },
-  completions = { { "prompt", check.prompt, required = true } },
-  responses = { { "input", check.input, required = true } },
+  chat = { { "messages", kinds.loose_messages, required = true } },
+  completions = { { "prompt", kinds.prompt, required = true } },
+  responses = { { "input", kinds.input, required = true } },
   embeddings = {
     { "input", "a text or texts", required = true },
     { "dimensions", "an integer", min = 1 },

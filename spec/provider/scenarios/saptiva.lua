@@ -3,8 +3,8 @@
 -- that carries `"error": false, "status": 200`, errors as `{"detail": ...}`,
 -- and 422 when one of the five required parameters is missing or wrong.
 
-local check = require("provider.check")
 local json = require("provider.json")
+local kinds = require("provider.kinds")
 
 local o, list = json.object, json.list
 
@@ -37,7 +37,7 @@ end
 saptiva.rules = { chat = {
   { "model", "a string", required = true },
   { "max_tokens", "a number", required = true },
-  { "messages", check.messages, required = true },
+  { "messages", kinds.messages, required = true },
   { "temperature", "a number", required = true, min = 0, max = 1 },
   { "top_p", "a number", required = true, min = 0, max = 1 },
   { "stream", "a boolean" },

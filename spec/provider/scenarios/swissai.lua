@@ -3,8 +3,8 @@
 -- any `model` and answers `swissai`, ignores every field it doesn't name, has
 -- no role chunk and no usage, and only chat.
 
-local check = require("provider.check")
 local json = require("provider.json")
+local kinds = require("provider.kinds")
 
 local o, list = json.object, json.list
 
@@ -30,11 +30,11 @@ local swissai = {
 }
 
 swissai.rules = { chat = {
-  { "messages", check.messages, required = true },
+  { "messages", kinds.messages, required = true },
   { "stream", "a boolean" },
   { "temperature", "a number", min = 0, max = 2 },
   { "max_tokens", "an integer", min = 1, max = 128000 },
-  { "tools", check.tools },
+  { "tools", kinds.tools },
   { "tool_choice", "a string" },
 } }
 
