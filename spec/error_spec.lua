@@ -262,6 +262,51 @@ describe("Error.from_response", function()
     assert.is_nil(response(500, "retry after 33 seconds").retry_after)
   end)
 
+  local waits = {
+    { 432.5, [[{"error":{"message":"Limit 6000, used 5900. Please try again in 7m12.5s. Need more?"}}]] },
+    { 360, "try again in 6m0s" }, { 33, "Please try again in 33 s" }, { 120, "Try again in 2 minutes." },
+    { 3900, "try again in 1 hour 5 minutes" }, { 33, "Please retry after 33." }, { 9, "Try again in 9 seconds." },
+    { 20, "try again in 20s 3 requests are left" }, { nil, "try again in a while" }, { nil, "try again in 5 requests" },
+    { 33, [[{"error":{"code":429,"message":"m","details":[{"@type":"QuotaFailure"},{"retryDelay":"33s"}]}}]] },
+    { 12, [[{"error":{"message":"m","retry_after":12}}]] }, { 12.5, [[{"message":"m","retryAfter":"12.5"}]] },
+    { 1.5, [[{"error":{"message":"m","retry_after_ms":1500}}]] }, { 7, [[{"detail":"m","retry_after_seconds":7}]] },
+    { 5, [[{"error":{"message":"m","metadata":{"headers":{"Retry-After":"5"}}}}]] },
+    { nil, [[{"error":{"message":"m","retry_after":-1}}]] },
+    { nil, [[{"error":{"message":"m","retry_after":"soon"}}]] },
+    { nil, [[{"error":{"message":"m","retry_after":{"a":1},"details":7,"metadata":null}}]] },
+  }
+  for _, case in ipairs(waits) do
+    it(("reads a wait of %s in %s"):format(tostring(case[1]), case[2]), function()
+      local err = response(429, case[2])
+      assert.same({ case[1], "rate_limit" }, { err.retry_after, err.kind })
+      assert.equal(2, response(429, case[2], { headers = { ["retry-after"] = "2" } }).retry_after)
+    end)
+  end
+
+  -- The forms on the providers' pages.
+  local forms = {
+    { 401, "authentication", [[{"error":{"message":"m","type":null,"param":null,"code":"invalid_api_key"}}]],
+      { code = "invalid_api_key" } },
+    { 429, "rate_limit", [[{"error":{"message":"m","type":null,"param":null,"code":"rpm_limit"}}]],
+      { code = "rpm_limit" } },
+    { 429, "rate_limit", [[{"error":{"message":"m","type":null,"param":null,"code":"max_parallel_requests"}}]],
+      { code = "max_parallel_requests" } },
+    { 402, "billing", [[{"code":"insufficient_balance","message":"m","details":{"needed":1}}]],
+      { code = "insufficient_balance", details = { needed = 1 } } },
+    { 400, "bad_request", [[{"error":{"message":"m","type":"invalid_request_error","param":"model","code":null}}]],
+      { type = "invalid_request_error", param = "model" } },
+    { 422, "bad_request", [[{"detail":"m"}]], {} },
+    { 401, "authentication", [[{"detail":"m","error":true,"status":401}]], {} },
+    { 524, "server", "<html><head><title>m</title></head></html>", {} },
+  }
+  for _, form in ipairs(forms) do
+    it(("makes %s of %d with %s"):format(form[2], form[1], form[3]), function()
+      local err = response(form[1], form[3])
+      assert.same({ form[2], "m" }, { err.kind, err.message })
+      for _, name in ipairs { "code", "type", "param", "details" } do assert.same(form[4][name], err[name]) end
+    end)
+  end
+
   it("says where a redirect points, without its password", function()
     local err = response(307, "", { headers = { location = "https://u:p@other/x?token=t" } })
     assert.equal("https://[redacted]@other/x?token=[redacted]", err.location)
@@ -352,6 +397,13 @@ describe("Error.from_payload", function()
       assert.same({ case[1], "m", 200 }, { err.kind, err.message, err.status })
     end)
   end
+
+  it("keeps the wait that it names", function()
+    local function wait(text) return Error.from_payload(decode(text), { status = 200 }).retry_after end
+    assert.equal(3, wait [[{"error":{"message":"try again in 3s","code":429}}]])
+    assert.equal(4, wait [[{"error":{"message":"m","code":503,"retry_after":4}}]])
+    assert.is_nil(wait [[{"error":{"message":"try again in 3s","code":500}}]])
+  end)
 
   it("lets the caller's kind win, and keeps code and partial", function()
     local err = Error.from_payload(decode([[{"error":{"message":"m","code":429}}]]),

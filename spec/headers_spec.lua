@@ -135,9 +135,30 @@ describe("headers.rate_limit", function()
     }, NOW))
   end)
 
+  local spellings = {
+    { "limit=100, remaining=50, reset=30", nil }, { '"default";r=50;t=30', '"default";q=100;w=60' },
+    { "limit=100,remaining=50,reset=30", "100;w=60" },
+  }
+  for _, case in ipairs(spellings) do
+    it("reads one header for all: " .. case[1], function()
+      assert.same({ limit = 100, remaining = 50, reset = 30 },
+        headers.rate_limit({ ratelimit = case[1], ["ratelimit-policy"] = case[2] }, NOW))
+    end)
+  end
+
+  for _, name in ipairs({ "x-ratelimit-%s-requests", "x-ratelimit-%s", "x-rate-limit-%s", "ratelimit-%s",
+    "x-ratelimit-%s-requests-minute", "x-ratelimit-%s-req-minute", "x-ratelimit-%s-requests-day" }) do
+    it("reads " .. name:format("*"), function()
+      assert.same({ limit = 60, remaining = 0, reset = 1.5 }, headers.rate_limit({ [name:format("limit")] = "60",
+        [name:format("remaining")] = "0", [name:format("reset")] = "1.5" }, NOW))
+    end)
+  end
+
   local resets = {
     { "1m26.4s", 86.4 }, { "6ms", 0.006 }, { "1h2m3s", 3723 }, { "2", 2 }, { "0.25", 0.25 }, { "1d", 86400 },
-    { tostring(NOW + 30), 30 }, { (NOW + 30) .. "000", 30 }, { tostring(NOW - 5), 0 },
+    { tostring(NOW + 30), 30 }, { (NOW + 30) .. "000", 30 }, { tostring(NOW - 5), 0 }, { "120ms", 0.12 },
+    { "1m30s", 90 }, { "33011.382867", 33011.382867 }, { "30 seconds", 30 },
+    { os.date("!%Y-%m-%dT%H:%M:%SZ", NOW + 30), 30 }, { os.date("!%a, %d %b %Y %H:%M:%S GMT", NOW + 30), 30 },
   }
   for _, case in ipairs(resets) do
     it("reads a reset of " .. case[1], function()

@@ -203,8 +203,40 @@ local function type_of(t)
   return type(t.status) == "string" and t.status:match("^[%u_]+$") or nil
 end
 
+-- How long to wait, where a body says it.
+local wait_fields = { "retry_after", "retryAfter", "retry-after", "retry_after_seconds", "retryDelay", "Retry-After" }
+
+local function seconds_of(value)
+  if type(value) == "number" then return value >= 0 and value < math.huge and value or nil end
+  if type(value) ~= "string" then return nil end
+  local seconds, stop = retry.duration(value)
+  return seconds and stop > #value and seconds or nil
+end
+
+local function own_wait(t)
+  for _, name in ipairs(wait_fields) do
+    local seconds = seconds_of(t[name])
+    if seconds then return seconds end
+  end
+  local milliseconds = seconds_of(t.retry_after_ms)
+  return milliseconds and milliseconds / 1000
+end
+
+-- It may stand among the details: Google's are a list, OpenRouter's hold headers.
+local function wait_in(t)
+  local wait = own_wait(t)
+  for _, place in ipairs({ t.details or false, t.metadata or false }) do
+    if type(place) == "table" then
+      wait = wait or own_wait(place) or type(place.headers) == "table" and own_wait(place.headers) or nil
+      for _, item in ipairs(place) do wait = wait or type(item) == "table" and own_wait(item) or nil end
+    end
+  end
+  return wait
+end
+
 local function own_fields(t)
   return {
+    retry_after = wait_in(t),
     code = scalar(t.code) or scalar(t.error_code),
     type = type_of(t),
     param = scalar(t.param),
@@ -214,7 +246,7 @@ local function own_fields(t)
 end
 
 local function absorb(out, inner)
-  for _, name in ipairs({ "message", "code", "type", "param", "details", "inner_code" }) do
+  for _, name in ipairs({ "message", "code", "type", "param", "details", "inner_code", "retry_after" }) do
     if out[name] == nil then out[name] = inner[name] end
   end
   return out
@@ -283,7 +315,7 @@ end
 --- Reads an error in any shape a provider gives it.
 ---@param body string|table|nil as received, or already decoded
 ---@param decode? fun(s: string): any the JSON decoder, `marea.json`'s by default
----@return table fields message, code, type, param, details: those it has
+---@return table fields message, code, type, param, details, retry_after: those it has
 function Error.parse_body(body, decode)
   local parsed = read_body(body, decode)
   parsed.inner_code = nil
@@ -441,16 +473,19 @@ local function fallback_message(status)
   return ("the server answered with status %d%s"):format(status, reason and ": " .. reason or "")
 end
 
--- Azure names the wait in its message alone: "retry after 33 seconds".
+-- Some name the wait in their message alone: "retry after 33 seconds" (Azure),
+-- "try again in 7m12.5s" (Groq).
+local wait_phrases = { "retry after ()", "try again in ()", "try again after ()", "retry in ()" }
+
 local function wait_in_message(message)
   if type(message) ~= "string" then return nil end
   local text = message:lower()
-  local number, unit = text:match("retry after ([%d.]+) ?(m?s)")
-  if not number then number, unit = text:match("try again in ([%d.]+) ?(m?s)") end
-  if not number then number, unit = text:match("retry in ([%d.]+) ?(m?s)") end
-  number = number and tonumber((number:match("^%d+%.?%d*")))
-  if not number then return nil end
-  return unit == "ms" and number / 1000 or number
+  for _, phrase in ipairs(wait_phrases) do
+    local position = text:match(phrase)
+    local seconds = position and retry.duration(text, position)
+    if seconds then return seconds end
+  end
+  return nil
 end
 
 local function location_for(status, h)
@@ -477,7 +512,7 @@ function Error.from_response(response)
   local status, h = response.status, response.headers or {}
   if type(status) ~= "number" then error("from_response needs a status", 2) end
   local parsed = read_body(response.body, response.decode, response.redact)
-  local wait = response.retry_after or retry.after(h, response.now)
+  local wait = response.retry_after or retry.after(h, response.now) or parsed.retry_after
   if not wait and status == 429 then wait = wait_in_message(parsed.message) end
   return Error.new({
     kind = kind_of_status(status, parsed, wait),
@@ -501,8 +536,9 @@ function Error.from_payload(payload, fields)
   local all = {
     message = parsed.message or "the server sent an error without a message",
     code = parsed.code, type = parsed.type, param = parsed.param, details = parsed.details,
-    kind = kind_of_payload(parsed, payload),
+    kind = kind_of_payload(parsed, payload), retry_after = parsed.retry_after,
   }
+  if all.kind == "rate_limit" then all.retry_after = all.retry_after or wait_in_message(parsed.message) end
   for name, value in pairs(fields or {}) do all[name] = value end
   return Error.new(all)
 end

@@ -143,25 +143,6 @@ local function first_number(h, names)
   return nil
 end
 
-local units = { h = 3600, m = 60, s = 1, ms = 0.001, us = 1e-6, ["µs"] = 1e-6, ns = 1e-9, d = 86400 }
-
-local function decimal(s)
-  local whole, fraction = s:match("^(%d*)%.?(%d*)$")
-  return (tonumber(whole) or 0) + (tonumber(fraction) or 0) / 10 ^ #fraction
-end
-
--- 1m26.4s, 6ms, 2h: as Go writes durations.
-local function go_duration(s)
-  local total, position = 0, 1
-  while position <= #s do
-    local number, unit, stop = s:match("^(%d+%.?%d*)([^%d.]+)()", position)
-    if not number or not units[unit] then return nil end
-    total = total + decimal(number) * units[unit]
-    position = stop
-  end
-  return position > 1 and total or nil
-end
-
 -- A plain number is a wait, or a moment: no wait is 30 years long.
 local function until_reset(n, now)
   if n > 1e12 then n = n / 1000 end
@@ -175,9 +156,10 @@ local function reset_seconds(value, now)
   if not value then return nil end
   value = compat.trim(value)
   if #value > LONGEST then return nil end
-  local plain = value:match("^%d+%.?%d*$")
-  if plain then return until_reset(decimal(plain), now) end
-  return go_duration(value)
+  local seconds, stop = retry.duration(value)
+  if seconds and stop > #value then return until_reset(seconds, now) end
+  local date = retry.date(value, now)
+  return date and math.max(0, date - now)
 end
 
 local function first_reset(h, names, now)
@@ -188,9 +170,12 @@ local function first_reset(h, names, now)
   return nil
 end
 
--- Requests before the rest: that is what a caller can pace.
+-- Requests before the rest: that is what a caller can pace; of a minute before
+-- those of a day.
 local function names_of(what)
-  return { "x-ratelimit-" .. what .. "-requests", "x-ratelimit-" .. what, "ratelimit-" .. what }
+  local long = "x-ratelimit-" .. what
+  return { long .. "-requests", long, "x-rate-limit-" .. what, "ratelimit-" .. what,
+    long .. "-requests-minute", long .. "-req-minute", long .. "-requests-day" }
 end
 
 local LIMIT, REMAINING, RESET = names_of("limit"), names_of("remaining"), names_of("reset")
@@ -201,6 +186,15 @@ local LIMIT, REMAINING, RESET = names_of("limit"), names_of("remaining"), names_
 ---@field reset? number seconds until the count starts anew
 ---@field retry_after? number seconds
 
+-- One header for all: limit=100, remaining=5, reset=30; or, as newer drafts of
+-- the standard have it, "name";r=5;t=30 beside a policy of "name";q=100;w=60.
+local function in_one(h, long, short)
+  local all, policy = headers.get(h, "ratelimit"), headers.get(h, "ratelimit-policy")
+  local digits = all and (all:match("%f[%w]" .. long .. "=(%d+)") or all:match("%f[%w]" .. short .. "=(%d+)"))
+    or policy and all and policy:match("%f[%w]" .. short .. "=(%d+)")
+  return digits and tonumber(digits)
+end
+
 --- What the server says about its limits; nil where it says nothing.
 ---@param h table
 ---@param now? number wall clock, seconds since 1970
@@ -208,9 +202,9 @@ local LIMIT, REMAINING, RESET = names_of("limit"), names_of("remaining"), names_
 function headers.rate_limit(h, now)
   now = now or os.time()
   local limits = {
-    limit = first_number(h, LIMIT),
-    remaining = first_number(h, REMAINING),
-    reset = first_reset(h, RESET, now),
+    limit = first_number(h, LIMIT) or in_one(h, "limit", "q"),
+    remaining = first_number(h, REMAINING) or in_one(h, "remaining", "r"),
+    reset = first_reset(h, RESET, now) or in_one(h, "reset", "t"),
     retry_after = retry.after(h, now),
   }
   if next(limits) == nil then return nil end

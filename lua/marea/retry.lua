@@ -32,23 +32,55 @@ local function time_text(s)
   return #s <= LONGEST and s or nil
 end
 
+-- Piecewise, since the host may have set a decimal comma.
+local function decimal(digits)
+  local whole, fraction = digits:match("^(%d*)%.?(%d*)$")
+  return (tonumber(whole) or 0) + (tonumber(fraction) or 0) / 10 ^ #fraction
+end
+
 -- Plain decimals alone: `tonumber` would also take 0x10, inf, nan and 1e400.
 local function parse_number(s)
   s = time_text(s)
   if not s then return nil end
   local digits = s:match("^%+?(%d+%.?%d*)$") or s:match("^%+?(%.%d+)$")
   if not digits then return nil end
-  local whole, fraction = digits:match("^(%d*)%.?(%d*)$")
-  -- Piecewise, since the host may have set a decimal comma.
-  local n = (tonumber(whole) or 0) + (tonumber(fraction) or 0) / 10 ^ #fraction
+  local n = decimal(digits)
   if n ~= n or n == huge or n > SANE then return nil end
   return n
 end
 
-local months = {
-  jan = 1, feb = 2, mar = 3, apr = 4, may = 5, jun = 6,
-  jul = 7, aug = 8, sep = 9, oct = 10, nov = 11, dec = 12,
-}
+local units = { d = 86400, h = 3600, m = 60, s = 1, ms = 1e-3, us = 1e-6, ["µs"] = 1e-6, ["μs"] = 1e-6, ns = 1e-9 }
+
+for unit, names in pairs({
+  d = { "day", "days" }, h = { "hr", "hrs", "hour", "hours" }, m = { "min", "mins", "minute", "minutes" },
+  s = { "sec", "secs", "second", "seconds" }, ms = { "millisecond", "milliseconds" },
+}) do
+  for _, name in ipairs(names) do units[name] = units[unit] end
+end
+
+--- Reads how long: 20, 1m26.4s, 120ms, 33 seconds, 1 hour 5 minutes. A number
+--- alone is seconds.
+---@param s string
+---@param position? integer where it begins
+---@return number|nil seconds
+---@return integer|nil stop where it ended
+function retry.duration(s, position)
+  local total, at = nil, position or 1
+  while true do
+    local number, unit, stop = s:match("^%s*(%d+%.?%d*)%s*([%a\194\181\206\188]*)()", at)
+    local seconds = number and (unit == "" and 1 or units[unit])
+    if not seconds or unit == "" and total then break end
+    total, at = (total or 0) + decimal(number) * seconds, stop
+    if unit == "" then break end
+  end
+  if not total or total > SANE then return nil end
+  return total, at
+end
+
+local month_names = { "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec" }
+
+local months = {}
+for number, name in ipairs(month_names) do months[name] = number end
 
 local month_days = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
 
@@ -108,11 +140,18 @@ local function asctime_date(s)
   return weekday, year, month, day, hour, minute, second, "GMT"
 end
 
-local forms = { imf_date, rfc850_date, asctime_date }
+-- Not HTTP's, but what some send all the same: 2025-01-31T10:00:00Z.
+local function iso_date(s)
+  local year, month, day, hour, minute, second, zone =
+    s:match("^(%d%d%d%d)%-(%d%d)%-(%d%d)[T ](%d%d):(%d%d):(%d%d)%.?%d*(%S+)$")
+  return year and "sun", year, month_names[tonumber(month)], day, hour, minute, second, zone
+end
 
-local zones = { GMT = true, UTC = true, ["+0000"] = true }
+local forms = { imf_date, rfc850_date, asctime_date, iso_date }
 
---- Reads an HTTP date in any of its three forms.
+local zones = { GMT = true, UTC = true, ["+0000"] = true, Z = true, ["+00:00"] = true }
+
+--- Reads an HTTP date in any of its three forms, or an ISO 8601 one in UTC.
 ---@param s string
 ---@param now? number seconds since 1970, to complete a two-digit year
 ---@return number|nil seconds since 1970
@@ -123,7 +162,7 @@ function retry.date(s, now)
     local weekday, year, month, day, hour, minute, second, zone = forms[i](s, now)
     if weekday then
       if not is_weekday(weekday) or not zones[zone] then return nil end
-      return epoch(tonumber(year), months[month:lower()], tonumber(day), tonumber(hour), tonumber(minute),
+      return month and epoch(tonumber(year), months[month:lower()], tonumber(day), tonumber(hour), tonumber(minute),
         tonumber(second))
     end
   end
