@@ -15,11 +15,21 @@ local mt = { __index = methods }
 
 pages.merged = scenario.merged
 
+local opened = 0
+
+-- Clients that show the same key keep to its limits together: each page has one
+-- of its own.
+local function own_key(name)
+  opened = opened + 1
+  return scenario.known[name].key .. "-" .. opened
+end
+
 ---`options`: more for marea.client; `accounts`: see spec/support/scenario.lua.
 function pages.open(name, options, accounts)
-  local s = scenario.open(name, accounts)
-  local all = { provider = name, base_url = s.base_url, api_key = s.key, max_retries = 0 }
-  return setmetatable({ name = name, scenario = s, key = s.key, client = marea.client(pages.merged(all, options)),
+  local key = own_key(name)
+  local s = scenario.open(name, pages.merged({ [key] = {} }, accounts))
+  local all = { provider = name, base_url = s.base_url, api_key = key, max_retries = 0 }
+  return setmetatable({ name = name, scenario = s, key = key, client = marea.client(pages.merged(all, options)),
     origin = marea.providers[name].base_url:match("^https://[^/]+") }, mt)
 end
 
