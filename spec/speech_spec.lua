@@ -327,18 +327,17 @@ describe("a stream of bytes", function()
       { repeat_send = ("z"):rep(1000), count = 40000 }, { record = "sent" } }
     local stream = assert(speak(f, { stream = true }))
     local first = #stream:next()
-    local before = leaks.rss_kb()
+    local before = leaks.rss_kb() + collectgarbage("count")
     marea.sleep(0.2)
     assert.is_nil(f.wait_event("mark", 0))
     assert.is_true(leaks.rss_kb() - before < 4000, "grew by " .. leaks.rss_kb() - before .. " KiB")
     local size, most = first, 0
     for piece in stream:bytes() do
       size, most = size + #piece, math.max(most, #piece)
-      if size % 100 == 0 then collectgarbage("step", 100) end
     end
     assert.equal(40000000, size)
     assert.is_true(most <= 128 * 1024, "a piece of " .. most)
-    assert.is_true(leaks.rss_kb() - before < 12000, "grew by " .. leaks.rss_kb() - before .. " KiB")
+    assert.is_true(leaks.rss_kb() - before < 16000, "grew by " .. leaks.rss_kb() - before .. " KiB")
   end)
 
   it("may be one of events with the sound in them", function()
@@ -380,13 +379,14 @@ describe("speech saved to a file", function()
     assert.equal("speech.mp3", dir.names())
   end)
 
+  -- What the collector has not yet looked at is not ours: twice the heap may be.
   it("is flat in memory, however long", function()
-    local f = script { { send = "HTTP/1.1 200 OK\r\ncontent-type: audio/pcm\r\ncontent-length: 60000000\r\n\r\n" },
-      { repeat_send = ("z"):rep(1000), count = 60000 } }
+    local f = script { { send = "HTTP/1.1 200 OK\r\ncontent-type: audio/pcm\r\ncontent-length: 120000000\r\n\r\n" },
+      { repeat_send = ("z"):rep(1000), count = 120000 } }
     leaks.collect()
-    local before = leaks.rss_kb()
-    assert.equal(60000000, assert(speak(f, { to = dir.file("long.pcm") }, { max_body_size = 1000 })).size)
-    assert.is_true(leaks.rss_kb() - before < 12000, "grew by " .. leaks.rss_kb() - before .. " KiB")
+    local before = leaks.rss_kb() + collectgarbage("count")
+    assert.equal(120000000, assert(speak(f, { to = dir.file("long.pcm") }, { max_body_size = 1000 })).size)
+    assert.is_true(leaks.rss_kb() - before < 16000, "grew by " .. leaks.rss_kb() - before .. " KiB")
   end)
 
   -- `before`: what was there stays; no other file is left.

@@ -106,7 +106,8 @@ end
 function files.too_large(described, most, provider)
   if not most or described.size <= most then return nil end
   return Error.new { kind = "too_large", provider = provider,
-    message = ("%s has %s, and a file may have %s"):format(described.filename, in_mib(described.size), in_mib(most)) }
+    message = ("%s has %d bytes, and a file may have %d (%s)"):format(
+      described.filename, described.size, most, in_mib(most)) }
 end
 
 --- All of a file, up to so many bytes; or nil and an error.

@@ -522,12 +522,15 @@ function settings.transfer(s, streamed)
   return s.transfers[which]
 end
 
+local also_for = { completions = "chat", responses = "chat", translation = "transcription" }
+
 local function of_kind(models, kind)
-  return models[kind] or (kind == "completions" or kind == "responses") and models.chat or nil
+  return models[kind] or models[also_for[kind] or kind]
 end
 
 --- The model for a kind of call, where the caller names none. One for chat is
---- one for completions and responses too, where none is named for those.
+--- one for completions and responses too, where none is named for those, and
+--- one for transcriptions is one for translations.
 function settings.model(s, kind)
   local given = s.model
   if type(given) == "table" then given = of_kind(given, kind) end
