@@ -57,9 +57,9 @@ describe("the README", function()
 
   for _, block in ipairs(blocks) do
     it("is right under " .. block.under, function()
-      local s = server.shared()
+      local f = server.shared():script({}, { serve = true })
       local output, status = child.code(PRELUDE .. block.code .. "\nend",
-        { s.url .. "/nan/v1" }, { NAN_API_KEY = "sk-tu-key-aqui" })
+        { f.url .. "/nan/v1" }, { NAN_API_KEY = "sk-tu-key-aqui" })
       assert.equal(0, status, output)
       local pattern = expected[block.under]
       if pattern then assert.is_truthy(output:find(pattern), output) end
