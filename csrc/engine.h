@@ -63,6 +63,7 @@ struct engine {
   int64_t last_id;
   int refs;                       /* the creator's and each job's */
   int njobs, nwatches;
+  int ntemplates;                 /* among the refs */
   pid_t pid;                      /* who may talk to the servers */
 };
 

@@ -21,8 +21,6 @@ struct ltimer {
   struct engine *engine;      /* retained; NULL once closed */
 };
 
-#define MAX_SECONDS  1e9      /* thirty years is as good as for ever */
-
 
 static struct lengine *check (lua_State *L) {
   struct lengine *l = luaL_checkudata(L, 1, ENGINE_TYPE);
@@ -50,16 +48,9 @@ struct engine *lengine_check (lua_State *L, int idx) {
 }
 
 
-static usec to_usec (lua_State *L, int idx) {
-  double s = luaL_checknumber(L, idx);
-  if (!(s > 0)) return 0;
-  return (usec)((s < MAX_SECONDS ? s : MAX_SECONDS) * 1e6);
-}
-
-
 static int e_turn (lua_State *L) {
   struct lengine *l = check_process(L);
-  usec until = lua_isnoneornil(L, 2) ? NEVER : clock_now() + to_usec(L, 2);
+  usec until = lua_isnoneornil(L, 2) ? NEVER : clock_now() + lnet_usec(luaL_checknumber(L, 2));
   if (l->driver == NULL) l->driver = uvdriver_new(l->engine);
   if (l->driver == NULL) return luaL_error(L, "libuv gave no loop");
   lua_pushboolean(L, uvdriver_turn(l->driver, until));
@@ -77,7 +68,7 @@ static int e_acts (lua_State *L) {
 /* until a moment of marea.core.now's clock; nil: without end */
 static int e_limit (lua_State *L) {
   engine_limit(check(L)->engine,
-               lua_isnoneornil(L, 2) ? 0 : to_usec(L, 2) + 1);
+               lua_isnoneornil(L, 2) ? 0 : lnet_usec(luaL_checknumber(L, 2)));
   return 0;
 }
 
@@ -163,7 +154,7 @@ static int e_stats (lua_State *L) {
   set_count(L, "transfers", e->njobs);
   set_count(L, "sockets", e->nwatches);
   set_count(L, "timers", (int)e->timers.n);
-  set_count(L, "objects", e->refs - 1);
+  set_count(L, "objects", e->refs - 1 - e->ntemplates);
   return 1;
 }
 
@@ -218,7 +209,7 @@ static int t_close (lua_State *L) {
 
 static int e_timer (lua_State *L) {
   struct engine *e = check_process(L)->engine;
-  usec due = clock_now() + to_usec(L, 2);
+  usec due = clock_now() + lnet_usec(luaL_checknumber(L, 2));
   struct ltimer *t = lua_newuserdata(L, sizeof *t);
   memset(t, 0, sizeof *t);
   luaL_getmetatable(L, TIMER_TYPE);
@@ -245,6 +236,7 @@ static const luaL_Reg engine_methods[] = {
   { "ready",    e_ready },
   { "socket",   e_socket },
   { "stats",    e_stats },
+  { "template", ltemplate_new },
   { "timer",    e_timer },
   { "transfer", ltransfer_new },
   { "turn",     e_turn },

@@ -9,6 +9,8 @@
 #include "ljson.h"
 #include "lnet.h"
 
+#define MAX_SECONDS  1e9      /* thirty years is as good as for ever */
+
 void lnet_type (lua_State *L, const char *name, const luaL_Reg *methods,
                  lua_CFunction gc) {
   luaL_newmetatable(L, name);
@@ -20,6 +22,12 @@ void lnet_type (lua_State *L, const char *name, const luaL_Reg *methods,
   lua_pushstring(L, name);
   lua_setfield(L, -2, "__name");
   lua_pop(L, 1);
+}
+
+
+usec lnet_usec (double seconds) {
+  if (!(seconds > 0)) return 0;
+  return (usec)((seconds < MAX_SECONDS ? seconds : MAX_SECONDS) * 1e6) + 1;
 }
 
 
@@ -48,6 +56,7 @@ LUALIB_API int luaopen_marea_net (lua_State *L) {
   pthread_once(&once, set_up_curl);
   ljson_open(L);      /* what is decoded here needs it; one serves all */
   lua_pop(L, 1);
+  ltemplate_define(L);
   ltransfer_define(L);
   lua_newtable(L);
   lengine_define(L);

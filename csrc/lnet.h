@@ -11,6 +11,7 @@
 
 #define ENGINE_TYPE    "marea.engine"
 #define TRANSFER_TYPE  "marea.transfer"
+#define TEMPLATE_TYPE  "marea.template"
 #define TIMER_TYPE     "marea.timer"
 
 /* The engine at a stack index. Raises if it is closed, or if this is not the
@@ -18,9 +19,15 @@
 struct engine *lengine_check (lua_State *L, int idx);
 
 void lengine_define (lua_State *L);     /* pushes the constructor */
+void ltemplate_define (lua_State *L);
 void ltransfer_define (lua_State *L);
 
-int ltransfer_new (lua_State *L);   /* engine, options -> transfer, id */
+int ltemplate_new (lua_State *L);
+int ltransfer_new (lua_State *L);
+
+struct template *ltemplate_check (lua_State *L, int idx);
+
+usec lnet_usec (double seconds);   /* 0 for none; else at least 1 */
 
 void lnet_type (lua_State *L, const char *name, const luaL_Reg *methods,
                  lua_CFunction gc);

@@ -9,9 +9,8 @@
 #include "lrecipe.h"
 #include "transfer.h"
 
-#define MAX_SECONDS  1e9
-
-#define PARTS  1   /* where the uservalue has the recipe's parts */
+/* what the uservalue has */
+enum { BODY = 1, PARTS /* of the recipe */ };
 
 
 struct ltransfer {
@@ -29,103 +28,35 @@ static struct transfer *check (lua_State *L) {
 
 /* ---- making one -------------------------------------------------------- */
 
-/* The strings stay alive: the options are the transfer's uservalue. */
-static const char *text_option (lua_State *L, const char *name, size_t *n) {
-  const char *s;
-  lua_getfield(L, 2, name);
-  s = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, n) : NULL;
-  lua_pop(L, 1);
-  return s;
-}
-
-
-static int flag_option (lua_State *L, const char *name) {
-  int on;
-  lua_getfield(L, 2, name);
-  on = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return on;
-}
-
-
-static double number_option (lua_State *L, const char *name) {
-  double x;
-  lua_getfield(L, 2, name);
-  x = lua_tonumber(L, -1);
-  lua_pop(L, 1);
-  return x > 0 ? x : 0;
-}
-
-
-static usec clock_option (lua_State *L, const char *name) {
-  double s = number_option(L, name);
-  return s > 0 ? (usec)((s < MAX_SECONDS ? s : MAX_SECONDS) * 1e6) + 1 : 0;
-}
-
-
-static void read_headers (lua_State *L, struct transfer *t) {
-  int i;
-  lua_getfield(L, 2, "headers");
-  luaL_checktype(L, -1, LUA_TTABLE);
-  for (i = 1; ; i++) {
-    struct curl_slist *list;
-    lua_rawgeti(L, -1, i);
-    if (lua_isnil(L, -1)) break;
-    list = curl_slist_append(t->headers, luaL_checkstring(L, -1));
-    if (list == NULL) luaL_error(L, "not enough memory");
-    t->headers = list;
+/* The body: a string, or a list of the parts of a form, or nil. */
+static void read_body (lua_State *L, struct transfer *t, int idx) {
+  if (lua_istable(L, idx)) {
+    lua_pushvalue(L, idx);
+    lform_read(L, &t->form);
     lua_pop(L, 1);
   }
-  lua_pop(L, 2);
+  else if (!lua_isnil(L, idx))
+    t->body = luaL_checklstring(L, idx, &t->body_len);
 }
 
 
-static void read_form (lua_State *L, struct transfer *t) {
-  lua_getfield(L, 2, "form");
-  if (lua_istable(L, -1)) lform_read(L, &t->form);
-  lua_pop(L, 1);
-}
-
-
-static void read_options (lua_State *L, struct transfer_options *o) {
-  memset(o, 0, sizeof *o);
-  o->method = text_option(L, "method", NULL);
-  o->url = text_option(L, "url", NULL);
-  luaL_argcheck(L, o->method && o->url, 2, "method and url expected");
-  o->body = text_option(L, "body", &o->body_len);
-  o->proxy = text_option(L, "proxy", NULL);
-  o->ca_file = text_option(L, "ca_file", NULL);
-  o->user_agent = text_option(L, "user_agent", NULL);
-  o->insecure = flag_option(L, "insecure");
-  o->http1 = flag_option(L, "http1");
-  o->identity = flag_option(L, "identity");
-  o->max_body = (size_t)number_option(L, "max_body");
-  o->max_event = (size_t)number_option(L, "max_event");
-  o->connect = clock_option(L, "connect");
-  o->first_byte = clock_option(L, "first_byte");
-  o->idle = clock_option(L, "idle");
-  o->event = clock_option(L, "event");
-  o->total = clock_option(L, "total");
-}
-
-
+/* engine, template, body or nil, longest time in seconds or nil
+** -> transfer, id. The body is kept alive by the uservalue. */
 int ltransfer_new (lua_State *L) {
-  struct engine *e = lengine_check(L, 1);
-  struct transfer_options o;
+  struct template *template = ltemplate_check(L, 2);   /* retained below */
   struct transfer *t;
-  luaL_checktype(L, 2, LUA_TTABLE);
+  lengine_check(L, 1);
+  lua_settop(L, 4);
   t = lua_newuserdata(L, sizeof (struct ltransfer));
   memset(t, 0, sizeof (struct ltransfer));
   luaL_getmetatable(L, TRANSFER_TYPE);
   lua_setmetatable(L, -2);
-  lua_pushvalue(L, 2);
+  lua_createtable(L, 2, 0);
+  lua_pushvalue(L, 3);
+  lua_rawseti(L, -2, BODY);
   lua_setuservalue(L, -2);
-  read_options(L, &o);
-  read_headers(L, t);
-  read_form(L, t);
-  o.headers = t->headers;
-  o.form = t->form;
-  transfer_start(t, e, &o);
+  read_body(L, t, 3);
+  transfer_start(t, template, lnet_usec(lua_tonumber(L, 4)));
   lua_pushinteger(L, (lua_Integer)t->waker.id);
   return 2;
 }

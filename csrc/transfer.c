@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
 
 #include "transfer.h"
 
@@ -322,42 +320,7 @@ static void on_abandon (struct job *j) {
 }
 
 
-/* ---- options ----------------------------------------------------------- */
-
-static int set_form (CURL *c, struct transfer *t, const char *method) {
-  int bad = form_attach(t->form, c);
-  t->form->moved = on_form_moved;
-  t->form->arg = t;
-  if (strcmp(method, "POST") != 0)
-    bad |= curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
-  return bad;
-}
-
-
-static int set_method (CURL *c, struct transfer *t, const char *method) {
-  int bad = 0;
-  if (t->form) return set_form(c, t, method);
-  if (strcmp(method, "GET") == 0 && !t->body)
-    return curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
-  if (strcmp(method, "HEAD") == 0)
-    return curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
-  if (t->body || strcmp(method, "POST") == 0) {
-    bad |= curl_easy_setopt(c, CURLOPT_POST, 1L);
-    bad |= curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE,
-                            (curl_off_t)t->body_len);
-    if (t->body_len <= SMALL_BODY)
-      bad |= curl_easy_setopt(c, CURLOPT_POSTFIELDS, t->body ? t->body : "");
-    else {
-      bad |= curl_easy_setopt(c, CURLOPT_READFUNCTION, on_upload);
-      bad |= curl_easy_setopt(c, CURLOPT_READDATA, t);
-      bad |= curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, on_rewind);
-      bad |= curl_easy_setopt(c, CURLOPT_SEEKDATA, t);
-    }
-  }
-  if (strcmp(method, "POST") != 0)
-    bad |= curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
-  return bad;
-}
+/* ---- starting ---------------------------------------------------------- */
 
 
 static int set_callbacks (CURL *c, struct transfer *t) {
@@ -373,63 +336,43 @@ static int set_callbacks (CURL *c, struct transfer *t) {
 }
 
 
-/* Nothing but HTTP, no redirects, no signals, no netrc (its default). */
-static int set_manners (CURL *c) {
+static int set_upload (CURL *c, struct transfer *t) {
   int bad = 0;
-#if LIBCURL_VERSION_NUM >= 0x075500
-  bad |= curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-  bad |= curl_easy_setopt(c, CURLOPT_PROTOCOLS,
-                          (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-#endif
-  bad |= curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-  bad |= curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-  bad |= curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  bad |= curl_easy_setopt(c, CURLOPT_READFUNCTION, on_upload);
+  bad |= curl_easy_setopt(c, CURLOPT_READDATA, t);
+  bad |= curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, on_rewind);
+  bad |= curl_easy_setopt(c, CURLOPT_SEEKDATA, t);
   return bad;
 }
 
 
-static int set_security (CURL *c, const struct transfer_options *o) {
-  int bad = 0;
-  bad |= curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-  if (o->insecure) {
-    bad |= curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
-    bad |= curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
-  }
-  if (o->ca_file) bad |= curl_easy_setopt(c, CURLOPT_CAINFO, o->ca_file);
-  if (o->proxy) bad |= curl_easy_setopt(c, CURLOPT_PROXY, o->proxy);
-  return bad;
+static int set_form (CURL *c, struct transfer *t) {
+  t->form->moved = on_form_moved;
+  t->form->arg = t;
+  return form_attach(t->form, c);
 }
 
 
-static int set_request (CURL *c, struct transfer *t,
-                        const struct transfer_options *o) {
-  int bad = 0;
-  bad |= curl_easy_setopt(c, CURLOPT_URL, o->url);
-  bad |= set_method(c, t, o->method);
-  bad |= curl_easy_setopt(c, CURLOPT_HTTPHEADER, t->headers);
-  if (o->user_agent)
-    bad |= curl_easy_setopt(c, CURLOPT_USERAGENT, o->user_agent);
-  bad |= curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING,
-                          o->identity ? "identity" : "");
-  if (o->http1)
-    bad |= curl_easy_setopt(c, CURLOPT_HTTP_VERSION,
-                            (long)CURL_HTTP_VERSION_1_1);
-  /* For the connections libcurl makes later, in place of a dead one: its
-  ** timer may get lost (seen in 7.88), so `connect` is also a clock of ours. */
-  bad |= curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
-                          o->connect ? (long)(o->connect / 1000) + 1
-                                     : LONG_MAX);
-  return bad;
+/* The handle may have carried another body before, but no form. */
+static int set_body (CURL *c, struct transfer *t, const char *method) {
+  int large = upload_size(t) > SMALL_BODY, bad = 0;
+  bad |= curl_easy_setopt(c, CURLOPT_HTTPHEADER,
+                          template_headers(t->template, large));
+  if (t->form) return bad | set_form(c, t);
+  if (t->body == NULL && strcmp(method, "POST") != 0)
+    return strcmp(method, "HEAD") == 0 ? bad :
+           bad | (int)curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
+  bad |= curl_easy_setopt(c, CURLOPT_POST, 1L);
+  bad |= curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE,
+                          (curl_off_t)t->body_len);
+  bad |= curl_easy_setopt(c, CURLOPT_POSTFIELDS,
+                          large ? NULL : t->body ? t->body : "");
+  return large ? bad | set_upload(c, t) : bad;
 }
 
 
 static void take_options (struct transfer *t,
-                          const struct transfer_options *o) {
-  t->headers = o->headers;
-  t->body = o->body;
-  t->body_len = o->body ? o->body_len : 0;
-  t->form = o->form;
+                          const struct template_options *o, usec total) {
   t->max_body = o->max_body;
   t->in.max_event = o->max_event;
   t->head.max = MAX_HEAD;
@@ -438,7 +381,7 @@ static void take_options (struct transfer *t,
   t->first_byte = o->first_byte;
   t->idle = o->idle;
   t->event = o->event;
-  t->due = o->total ? clock_now() + o->total : NEVER;
+  t->due = total ? t->started + total : NEVER;
 }
 
 
@@ -453,11 +396,24 @@ static int open_form (struct transfer *t) {
 }
 
 
-int transfer_start (struct transfer *t, struct engine *e,
-                    const struct transfer_options *o) {
-  CURL *c;
-  int bad = 0;
-  take_options(t, o);
+static int begin (struct transfer *t) {
+  const char *why = "libcurl refused an option";
+  CURL *c = template_take(t->template, &why);
+  t->job.easy = c;
+  if (c == NULL) return fail(t, "connection", why);
+  if (set_callbacks(c, t) || set_body(c, t, t->template->options.method))
+    return fail(t, "connection", why);
+  if (engine_start(t->engine, &t->job) != CURLM_OK)
+    return fail(t, "connection", "libcurl refused the transfer");
+  return 1;
+}
+
+
+int transfer_start (struct transfer *t, struct template *template, usec total) {
+  struct engine *e = template->engine;
+  take_options(t, &template->options, total);
+  t->template = template;
+  template_retain(template);
   t->engine = e;
   engine_retain(e);
   engine_name_waker(e, &t->waker);
@@ -466,16 +422,7 @@ int transfer_start (struct transfer *t, struct engine *e,
   t->job.abandon = on_abandon;
   t->done = 1;
   if (e->multi == NULL) return fail(t, "cancelled", "the program is closing");
-  if (!open_form(t)) return 0;
-  t->job.easy = c = engine_take_easy(e);
-  if (c == NULL) return fail(t, "connection", "out of memory");
-  bad |= set_callbacks(c, t);
-  bad |= set_manners(c);
-  bad |= set_security(c, o);
-  bad |= set_request(c, t, o);
-  if (bad) return fail(t, "connection", "libcurl refused an option");
-  if (engine_start(e, &t->job) != CURLM_OK)
-    return fail(t, "connection", "libcurl refused the transfer");
+  if (!open_form(t) || !begin(t)) return 0;
   t->done = 0;
   set_clock(t);
   return 1;
@@ -484,10 +431,13 @@ int transfer_start (struct transfer *t, struct engine *e,
 
 static void leave (struct transfer *t, struct engine *e) {
   engine_detach(e, &t->job);
-  if (t->job.easy) engine_give_easy(e, t->job.easy);
+  if (t->job.easy && t->form) engine_give_easy(e, t->job.easy);
+  else if (t->job.easy) template_give(t->template, t->job.easy);
   t->job.easy = NULL;
   timer_stop(&e->timers, &t->clock);
   engine_unwake(&t->waker);
+  template_release(t->template);
+  t->template = NULL;
   t->engine = NULL;
   engine_release(e);
 }
@@ -495,9 +445,7 @@ static void leave (struct transfer *t, struct engine *e) {
 
 void transfer_close (struct transfer *t) {
   if (t->engine) leave(t, t->engine);
-  curl_slist_free_all(t->headers);
   form_free(t->form);
-  t->headers = NULL;
   t->form = NULL;
   t->done = 1;
   if (t->pinned) return;

@@ -10,6 +10,7 @@
 #include "form.h"
 #include "shape.h"
 #include "sse.h"
+#include "template.h"
 
 /* How the body is read; said with transfer_read_as once the head is known. */
 enum body_mode {
@@ -19,28 +20,12 @@ enum body_mode {
   BODY_BYTES      /* any bytes, as they come */
 };
 
-struct transfer_options {
-  const char *method, *url;
-  const char *body;            /* must outlive the transfer; NULL: none */
-  size_t body_len;
-  struct form *form;           /* instead; the transfer's from the call on */
-  struct curl_slist *headers;  /* the transfer's from the call on */
-  const char *proxy;           /* NULL: as the environment says */
-  const char *ca_file;         /* NULL: the system's */
-  const char *user_agent;
-  int insecure;                /* do not verify the server */
-  int http1;                   /* no HTTP/2, whatever the server offers */
-  int identity;                /* ask for no compression */
-  size_t max_body, max_event;  /* bytes; 0: no limit */
-  usec connect, first_byte, idle, event, total;   /* 0: no such clock */
-};
-
 struct transfer {
   struct job job;
   struct waker waker;
   struct timer clock;
   struct engine *engine;       /* retained; NULL once closed */
-  struct curl_slist *headers;  /* owned */
+  struct template *template;   /* retained, as long as the engine */
   struct buf head;             /* lines of the final answer's head */
   struct sse in;               /* the body, whatever its mode */
   struct shape shape;
@@ -73,10 +58,10 @@ struct transfer {
   char message[CURL_ERROR_SIZE];
 };
 
-/* `t` is all zero. Returns 0 if it could not start (t->kind says why); the
+/* `t` is all zero but for body or form; `total` is the longest it may take, 0
+** for no such clock. Returns 0 if it could not start (t->kind says why); the
 ** transfer must be closed in any case. */
-int transfer_start (struct transfer *t, struct engine *e,
-                    const struct transfer_options *o);
+int transfer_start (struct transfer *t, struct template *template, usec total);
 
 /* Harmless twice, and at any moment outside of libcurl's callbacks. */
 void transfer_close (struct transfer *t);

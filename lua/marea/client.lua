@@ -16,6 +16,7 @@ local request = require "marea.request"
 local result = require "marea.result"
 local settings = require "marea.settings"
 local stream = require("marea.compat").lazy "marea.stream"
+local template = require "marea.template"
 local think = require("marea.compat").lazy "marea.think"
 local url = require "marea.url"
 
@@ -156,8 +157,9 @@ function call_methods:blanker()
   return settings.blanker(self.settings, self.key, self.headers, self.earlier_keys)
 end
 
---- Header lines, made anew for each try; or nil and an error.
-function call_methods:make_headers()
+--- What is sent but for the body, looked up anew for each try; or nil and an
+--- error.
+function call_methods:template()
   local s = self.settings
   local key, err = settings.key(s, self.api_key, self.headers, self.public)
   if err then return nil, err end
@@ -166,8 +168,7 @@ function call_methods:make_headers()
     self.earlier_keys[self.key] = true
   end
   self.key = key
-  if self.accept then return settings.make_lines(s, self.key, self.headers, self.content_type, self.accept) end
-  return settings.header_lines(s, self.key, self.headers, self.body ~= nil, not self.whole)
+  return template.of(self)
 end
 
 local function make_call(s, endpoint, body, streamed, options)
@@ -177,12 +178,12 @@ local function make_call(s, endpoint, body, streamed, options)
     method = endpoint.method, body = body, whole = not streamed,
     url = settings.url(s, endpoint.path, options.query or endpoint.query, 3, options.base),
     public = s.preset.public_endpoints and settings.is_public(s, endpoint.path),
-    clocks = timeout ~= s.timeout and timeout or nil,
+    clocks = type(options.timeout) == "table" and timeout or nil,
     deadline = timeout.total and core.now() + timeout.total,
     max_retries = options.max_retries or s.max_retries,
     limits = settings.limits(s, options), on = s.on, provider = s.preset.name,
     transport = s.transport,
-    transfer = settings.transfer(s, streamed), settings = s, key = nil, choices = endpoint.choices,
+    settings = s, key = nil, choices = endpoint.choices,
     any = endpoint.any, text = endpoint.text, form = nil, accept = nil,
     identity = endpoint.any or endpoint.text,   -- not JSON alone, which shows where it ends
     content_type = body and "application/json",

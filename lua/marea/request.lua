@@ -11,17 +11,17 @@ local Error = require("marea.compat").lazy "marea.error"
 local loop = require "marea.loop"
 local redact = require("marea.compat").lazy "marea.redact"
 local retry = require("marea.compat").lazy "marea.retry"
+local template = require "marea.template"
 local url = require "marea.url"
 
 local MAX_REDIRECTS = 5
-local CLOCKS = { "connect", "first_byte", "idle", "event" }   -- those the transfer keeps
 
 local request = {}
 
 ---@class marea.Call what a client asks of this module
 ---@field method string
 ---@field url string
----@field make_headers fun(self): string[]|nil, table|nil lines, made anew for each try; or nil, err
+---@field template fun(self): userdata|nil, table|nil of the C core, for each try; or nil, err
 ---@field body string|nil
 ---@field form table[]|nil instead of a body: its parts (form.lua)
 ---@field identity boolean|nil ask for no compression
@@ -32,7 +32,6 @@ local request = {}
 ---@field limits marea.Limits
 ---@field on table hooks
 ---@field blanker fun(self): (fun(s: string): string) blanks what is secret
----@field transfer table metatable of the transfer's options: those that all calls share
 ---@field provider string|nil
 
 local function add_attempt(call, attempt)
@@ -115,10 +114,10 @@ local function blanked_headers(call, list)
   return out
 end
 
-local function tell_request(call, list, try)
+local function tell_request(call, try)
   if not call.on.request then return end
   call.on.request { method = call.method, url = redact.url(call:blanker()(call.url)),
-    headers = blanked_headers(call, list), attempt = try, provider = call.provider }
+    headers = blanked_headers(call, template.lines(call)), attempt = try, provider = call.provider }
 end
 
 local function tell_response(call, answer, started)
@@ -160,14 +159,9 @@ end
 ---- one try ------------------------------------------------------------------
 
 -- The total clock also runs in the C core, from what is left of it.
-local function start(call, list, answer)
-  local options = { method = call.method, url = call.url, headers = list, body = call.body, form = call.form,
-    identity = call.identity }
-  if call.clocks then
-    for _, name in ipairs(CLOCKS) do options[name] = call.clocks[name] or false end
-  end
-  if call.deadline then options.total = math.max(call.deadline - core.now(), 1e-6) end
-  answer.transfer, answer.id = begin(call, setmetatable(options, call.transfer))
+local function start(call, prepared, answer)
+  local left = call.deadline and math.max(call.deadline - core.now(), 1e-6)
+  answer.transfer, answer.id = begin(call, prepared, call.form or call.body, left)
   loop.driver().changed(loop.engine())
   local task = loop.current()
   if task then task.owned[answer.transfer] = answer.release end
@@ -251,12 +245,12 @@ end
 
 -- What went wrong, or nil. May raise.
 local function go(call, try, answer)
-  local list, err = call:make_headers()
+  local prepared, err = call:template()
   if err then return err end
   if offline and not call.transport then return make_error(call, { kind = "offline", message = offline }) end
   local started = core.now()
-  tell_request(call, list, try)
-  start(call, list, answer)
+  tell_request(call, try)
+  start(call, prepared, answer)
   local problem = read_answer(call, answer, try)
   tell_response(call, answer, started)
   return problem

@@ -285,7 +285,7 @@ function settings.new(level, options)
     max_body = options.max_body_size or MAX_BODY,
     max_event = options.max_event_size or MAX_EVENT,
     blank = nil, blank_key = nil,
-    lines = {}, urls = {}, transfers = {},   -- made when first needed, and kept
+    urls = {}, templates = {},   -- made when first needed, and kept
   }
   check_safety(level + 1, s, options)
   s.limits = options.limits and limiter.new(options.limits) or settings.preset_limits(s)
@@ -428,67 +428,9 @@ function settings.key(s, source, own, public)
   return nil, Error.new { kind = "authentication", message = fault, provider = s.preset.name }
 end
 
--- One spelling of each name counts, whatever its case: the last one set.
-local function put(list, places, name, value)
-  local place = places[name:lower()]
-  if not place then
-    place = #list + 1
-    places[name:lower()] = place
-  end
-  if value == false then list[place] = name .. ":"   -- nor libcurl's own
-  elseif value == "" then list[place] = name .. ";"   -- libcurl's way to send it empty
-  else list[place] = name .. ": " .. value end
-end
-
-local function fixed_headers(list, places, content_type, accept)
-  put(list, places, "User-Agent", "marea/" .. require("marea")._VERSION)
-  put(list, places, "Accept", accept)
-  if content_type then put(list, places, "Content-Type", content_type) end
-end
-
--- Of a form only libcurl knows the boundary: its type is nobody else's to say.
-local function without_type(list)
-  local out = {}
-  for name, value in pairs(list or out) do
-    if name:lower() ~= "content-type" then out[name] = value end
-  end
-  return out
-end
-
---- Header lines of a request; `false` takes one away.
----@param own table|nil the call's own headers, by name
----@param content_type string|false|nil of the body; false for that of a form
----@param accept string
-function settings.make_lines(s, key, own, content_type, accept)
-  local list, places, shared = {}, {}, s.headers
-  fixed_headers(list, places, content_type, accept)
-  if content_type == false then shared, own = without_type(shared), without_type(own) end
-  if key then put(list, places, s.auth.header, (s.auth.prefix or "") .. key) end
-  for name, value in pairs(shared) do put(list, places, name, value) end
-  for name, value in pairs(own or {}) do put(list, places, name, value) end
-  local out = { "Expect:" }      -- libcurl would wait for leave to send
-  for _, line in ipairs(list) do out[#out + 1] = line end
-  return out
-end
-
---- Header lines of a request that sends JSON and expects it. Made once for the
---- calls that have none of their own, while the key stays the same.
----@param own table|nil the call's own headers, by name
-function settings.header_lines(s, key, own, with_body, streamed)
-  local content_type = with_body and "application/json" or nil
-  local accept = streamed and "text/event-stream" or "application/json"
-  if own then return settings.make_lines(s, key, own, content_type, accept) end
-  local kind = (streamed and 2 or 0) + (with_body and 1 or 0)
-  local kept = s.lines[kind]
-  if not kept or kept.key ~= key then
-    kept = { key = key, list = settings.make_lines(s, key, nil, content_type, accept) }
-    s.lines[kind] = kept
-  end
-  return kept.list
-end
-
---- The URL of a path. Those of the first few paths are kept: a client calls
---- the same endpoints again and again, or ever new ones that need no keeping.
+--- The URL of a path. Those of the first few paths are kept, and so are their
+--- templates (template.lua): a client calls the same endpoints again and again,
+--- or ever new ones that need no keeping.
 function settings.url(s, path, query, level, base)
   if query or base then return url.join(base or s.base_url, path, query, level + 1) end
   local kept = s.urls[path]
@@ -496,30 +438,10 @@ function settings.url(s, path, query, level, base)
     kept = url.join(s.base_url, path, nil, level + 1)
     if #s.urls < MAX_URLS then
       s.urls[#s.urls + 1] = path
-      s.urls[path] = kept
+      s.urls[path], s.templates[kept] = kept, {}
     end
   end
   return kept
-end
-
-local function transfer_options(s, streamed)
-  return {
-    proxy = s.proxy, ca_file = s.ca_file, insecure = s.insecure,
-    max_body = s.max_body, max_event = s.max_event,
-    connect = s.timeout.connect, first_byte = s.timeout.first_byte,
-    idle = s.timeout.idle, event = s.timeout.event,
-    -- Older libcurls buffer without bound what a paused HTTP/2 stream receives
-    -- (megabytes each), and stall streams that share a connection.
-    http1 = streamed and require("marea.net").versions().libcurl_number < 0x080000,
-  }
-end
-
---- A metatable for the options of the C core's transfer: through it they have
---- what all of the client's calls share.
-function settings.transfer(s, streamed)
-  local which = streamed and "stream" or "whole"
-  s.transfers[which] = s.transfers[which] or { __index = transfer_options(s, streamed) }
-  return s.transfers[which]
 end
 
 local also_for = { completions = "chat", responses = "chat", translation = "transcription" }

@@ -1,0 +1,98 @@
+-- SPDX-License-Identifier: MIT
+-- What a request says and does but for its body, prepared once and used again
+-- by every call of a client that differs in nothing else: header lines, and the
+-- C core's template, which keeps libcurl's handles as they were set up.
+
+local loop = require "marea.loop"
+
+local template = {}
+
+---- header lines -------------------------------------------------------------
+
+-- One spelling of each name counts, whatever its case: the last one set.
+local function put(list, places, name, value)
+  local place = places[name:lower()]
+  if not place then
+    place = #list + 1
+    places[name:lower()] = place
+  end
+  if value == false then list[place] = name .. ":"   -- nor libcurl's own
+  elseif value == "" then list[place] = name .. ";"   -- libcurl's way to send it empty
+  else list[place] = name .. ": " .. value end
+end
+
+local function user_agent()
+  return "marea/" .. require("marea")._VERSION
+end
+
+-- Of a form only libcurl knows the boundary: its type is nobody else's to say.
+local function without_type(list)
+  local out = {}
+  for name, value in pairs(list) do
+    if name:lower() ~= "content-type" then out[name] = value end
+  end
+  return out
+end
+
+local nothing = {}
+
+local function make_lines(call, list)
+  local s, places = call.settings, {}
+  local shared, own, kind = s.headers, call.headers or nothing, call.content_type
+  if kind == false then shared, own = without_type(shared), without_type(own) end
+  if list[1] then places["user-agent"] = 1 end
+  put(list, places, "Accept", call.accept or call.whole and "application/json" or "text/event-stream")
+  if kind then put(list, places, "Content-Type", kind) end
+  if call.key then put(list, places, s.auth.header, (s.auth.prefix or "") .. call.key) end
+  for name, value in pairs(shared) do put(list, places, name, value) end
+  for name, value in pairs(own) do put(list, places, name, value) end
+  return list
+end
+
+--- The header lines of a call; of a line that takes a header away nothing
+--- stands after the colon.
+---@param call marea.Call
+---@return string[]
+function template.lines(call)
+  return make_lines(call, { "User-Agent: " .. user_agent() })
+end
+
+---- templates ----------------------------------------------------------------
+
+local CLOCKS = { "connect", "first_byte", "idle", "event" }   -- those the transfer keeps
+
+local function make(call)
+  local s, clocks = call.settings, call.clocks or call.settings.timeout
+  local options = {
+    method = call.method, url = call.url, headers = make_lines(call, {}), user_agent = user_agent(),
+    proxy = s.proxy, ca_file = s.ca_file, insecure = s.insecure,
+    max_body = s.max_body, max_event = s.max_event, identity = call.identity,
+    -- Older libcurls buffer without bound what a paused HTTP/2 stream receives
+    -- (megabytes each), and stall streams that share a connection.
+    http1 = not call.whole and require("marea.net").versions().libcurl_number < 0x080000,
+  }
+  for _, name in ipairs(CLOCKS) do options[name] = clocks[name] end
+  return loop.engine():template(options)
+end
+
+--- The template for one try of a call. Kept for those that have neither headers
+--- nor clocks of their own, and whose URL is kept, while the key stays the same.
+---@param call marea.Call
+function template.of(call)
+  local s = call.settings
+  local kept = s.templates[call.url]
+  if not kept or call.headers or call.clocks or call.accept then return make(call) end
+  if kept.key ~= call.key then
+    kept = { key = call.key }
+    s.templates[call.url] = kept
+  end
+  local kind = (call.whole and 3 or 1) + (call.body and 1 or 0) + (call.identity and 4 or 0)
+  local known = kept[kind]
+  if not known then
+    known = make(call)
+    kept[kind] = known
+  end
+  return known
+end
+
+return template
