@@ -11,6 +11,8 @@ local marea = require("marea")
 local server = require("spec.support.server")
 
 local CLOSES = _VERSION >= "Lua 5.4"    -- does a `for` left by break close?
+-- KiB that may be there beyond what is needed; a sanitizer keeps what was freed.
+local SLACK = os.getenv("MAREA_SANITIZED") and 400000 or 16000
 local PARAMS = { input = "Bienvenido a NaN.", voice = "ef_dora" }
 
 local function script(...)
@@ -91,7 +93,7 @@ describe("speech", function()
     assert.same({ input = PARAMS.input, voice = "ef_dora", model = "m" }, marea.json.decode(request.body))
     assert.equal("*/*", form.header(request, "accept"))
     assert.equal("application/json", form.header(request, "content-type"))
-    assert.is_nil(form.header(request, "accept-encoding"))
+    assert.equal("identity", form.header(request, "accept-encoding"))
   end)
 
   it("raises at the caller's line where there is nothing to say", function()
@@ -330,14 +332,14 @@ describe("a stream of bytes", function()
     local before = leaks.rss_kb() + collectgarbage("count")
     marea.sleep(0.2)
     assert.is_nil(f.wait_event("mark", 0))
-    assert.is_true(leaks.rss_kb() - before < 4000, "grew by " .. leaks.rss_kb() - before .. " KiB")
+    assert.is_true(leaks.rss_kb() - before < SLACK / 4, "grew by " .. leaks.rss_kb() - before .. " KiB")
     local size, most = first, 0
     for piece in stream:bytes() do
       size, most = size + #piece, math.max(most, #piece)
     end
     assert.equal(40000000, size)
     assert.is_true(most <= 128 * 1024, "a piece of " .. most)
-    assert.is_true(leaks.rss_kb() - before < 16000, "grew by " .. leaks.rss_kb() - before .. " KiB")
+    assert.is_true(leaks.rss_kb() - before < SLACK, "grew by " .. leaks.rss_kb() - before .. " KiB")
   end)
 
   it("may be one of events with the sound in them", function()
@@ -386,7 +388,7 @@ describe("speech saved to a file", function()
     leaks.collect()
     local before = leaks.rss_kb() + collectgarbage("count")
     assert.equal(120000000, assert(speak(f, { to = dir.file("long.pcm") }, { max_body_size = 1000 })).size)
-    assert.is_true(leaks.rss_kb() - before < 16000, "grew by " .. leaks.rss_kb() - before .. " KiB")
+    assert.is_true(leaks.rss_kb() - before < SLACK, "grew by " .. leaks.rss_kb() - before .. " KiB")
   end)
 
   -- `before`: what was there stays; no other file is left.
