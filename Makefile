@@ -210,6 +210,9 @@ valgrind: deps-test  ## run VALGRIND_SPECS (all but the heavy ones) under valgri
 	$(call specs,5.4,build/valgrind/5.4,$(VALGRIND),$(or $(SPEC),$(VALGRIND_SPECS)))
 	$(totals)
 
+readme: all  ## put the tables made of the presets into README.md
+	$(Q)$(call in_tree,$(BUILD_DIR)) $(call lua,$(LUA_VERSION)) -e 'require("spec.support.provider_table").write("README.md")'
+
 demo: deps-demo  ## run the demo, offline, against the bundled provider
 	@$(MAKE) all LUA_VERSION=5.4
 	@$(call in_tree,build/5.4) $(call lua,5.4) examples/demo.lua
@@ -296,5 +299,5 @@ help:  ## this list
 
 MAKEFLAGS += --no-print-directory
 .SECONDARY:
-.PHONY: all nvim install uninstall test asan valgrind demo bench bench-peers fuzz fuzz-smoke lint \
+.PHONY: all readme nvim install uninstall test asan valgrind demo bench bench-peers fuzz fuzz-smoke lint \
   deps deps-fuzz clean help FORCE

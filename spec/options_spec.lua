@@ -60,6 +60,25 @@ describe("a named option", function()
       body = { chat_template_kwargs = { enable_thinking = false } } },
     { "openrouter", { referer = "https://mine.example", title = "Mine" },
       headers = { ["http-referer"] = "https://mine.example", ["x-title"] = "Mine" } },
+    { "openrouter", { reasoning = true }, body = { reasoning = { enabled = true } } },
+    { "openrouter", { reasoning = "low", reasoning_exclude = true, online = true },
+      body = { model = "m:online", reasoning = { effort = "low", exclude = true } } },
+    { "openai", { reasoning = "high" }, body = { reasoning_effort = "high" } },
+    { "azure", { reasoning = "low" }, body = { reasoning_effort = "low" } },
+    { "xai", { reasoning = "low" }, body = { reasoning_effort = "low" } },
+    { "gemini", { reasoning = false }, body = { reasoning_effort = "none" } },
+    { "ollama", { reasoning = false }, body = { reasoning_effort = "none" } },
+    { "groq", { reasoning = true }, body = { reasoning_effort = "default" } },
+    { "groq", { reasoning = "low", max_tokens = 5 }, body = { reasoning_effort = "low", max_completion_tokens = 5 } },
+    { "deepseek", { reasoning = false }, body = { thinking = { type = "disabled" } } },
+    { "deepseek", { reasoning = "max" }, body = { reasoning_effort = "max" } },
+    { "together", { reasoning = false }, body = { reasoning = { enabled = false } } },
+    { "fireworks", { reasoning = "low" }, body = { reasoning_effort = "low" } },
+    { "cerebras", { reasoning = "low" }, body = { reasoning_effort = "low" } },
+    { "vllm", { reasoning = false }, body = { chat_template_kwargs = { enable_thinking = false } } },
+    { "llamacpp", { reasoning = true }, body = { chat_template_kwargs = { enable_thinking = true } } },
+    { "huggingface", { route = "cheapest" }, body = { model = "m:cheapest" } },
+    { "github", { api_version = "2022-11-28" }, headers = { ["x-github-api-version"] = "2022-11-28" } },
     { "saptiva", { max_tokens = 9 }, body = { max_tokens = 9, temperature = 0.7 } },
     { "saptiva", { max_tokens = 9 }, params = { max_tokens = 8 }, body = { max_tokens = 8 } },
     { "openai", { max_tokens = 9 }, body = { max_completion_tokens = 9 } },
@@ -145,6 +164,13 @@ describe("a named option", function()
     assert.equal(7, select(3, last(f)).max_output_tokens)
     client.completions:create { model = "m", prompt = "a" }
     assert.equal(7, select(3, last(f)).max_tokens)
+  end)
+
+  it("is written as each endpoint has it", function()
+    local client, f = of("openai", { reasoning = "low" })
+    client.responses:create { model = "m", input = "a" }
+    local _, _, body = last(f)
+    assert.same({ { effort = "low" }, nil }, { body.reasoning, body.reasoning_effort })
   end)
 
   it("works for any request", function()
@@ -328,6 +354,9 @@ describe("what a preset says of parameters", function()
     wrong(function() client.chat.completions:create { messages = HI } end, "nan needs seed")
     chat(client, { seed = 1 })
     assert.equal(1, #f.requests())
+    client, f = of("openai")
+    wrong(function() client.audio.speech:create { model = "m", input = "a" } end, "openai needs voice")
+    assert.equal(0, #f.requests())
   end)
 end)
 

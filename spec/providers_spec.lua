@@ -103,6 +103,30 @@ describe("what the pages say", function()
     assert.same({ 1, 128000 }, swissai.ranges["chat/completions"].max_tokens)
   end)
 
+  -- Paths of the endpoints that a client has methods for.
+  local paths = { models = true, ["embedding-models"] = true }
+  for _, endpoint in pairs(require("marea.endpoints")) do
+    if type(endpoint) == "table" then paths[endpoint.path] = true end
+  end
+
+  for _, name in ipairs(ALL) do
+    it("of " .. name .. ": only endpoints that a client can call, each once", function()
+      local preset, seen = providers[name], {}
+      for _, path in ipairs(preset.endpoints) do
+        assert.is_true(paths[path], path)
+        assert.is_nil(seen[path], path)
+        seen[path] = true
+      end
+      for _, field in ipairs { "required", "defaults", "ranges", "formats", "extra_parameters" } do
+        for path in pairs(preset[field] or {}) do assert.is_true(seen[path], field .. " of " .. path) end
+      end
+      for option, what in pairs(preset.options or {}) do
+        for _, path in ipairs(what.endpoints or {}) do assert.is_true(seen[path], option .. " of " .. path) end
+      end
+      for _, path in ipairs(preset.public_endpoints or {}) do assert.is_true(seen[path], path) end
+    end)
+  end
+
   it("of local servers: no key needed, and this machine's address", function()
     for _, name in ipairs({ "ollama", "llamacpp", "vllm", "lmstudio" }) do
       assert.is_true(providers[name].key_optional)

@@ -16,7 +16,7 @@ local options = {}
 ---@field values? table<string, marea.preset.effect> what certain words do
 ---@field text? marea.preset.effect what any other text does; "%s" in it is that text
 
----@class marea.preset.effect
+---@class marea.preset.effect or a map from path to one, where endpoints differ
 ---@field headers? table<string, string>
 ---@field suffix? string goes after the model's name
 ---@field body? table goes into the parameters, where the caller gave none
@@ -184,7 +184,7 @@ function options.effect(preset, path, params, of_client, of_call)
     if applies(option, path) then
       local effect = effect_of(option, value)
       if type(effect) == "function" then effect = effect(preset, path, value, params) end
-      add(sum, copy(effect, type(value) == "string" and value or nil))
+      add(sum, copy(effect[path] or effect, type(value) == "string" and value or nil))
     end
   end
   return sum

@@ -44,6 +44,7 @@ local url = require("marea.compat").lazy "marea.url"
 
 ---@class marea.preset.reasoning
 ---@field fields? string[] of a message or delta that hold it; all known ones are read anyway
+---@field parts? string the type of those parts of content that hold it; any known ones are read
 ---@field tags? marea.think.tags that it stands between at the beginning of the text
 ---@field verbatim? string[] what models' names begin with whose text is handed on as it is
 ---@field echo? string "tool_calls": a message that calls tools goes back with its reasoning
@@ -52,6 +53,7 @@ local url = require("marea.compat").lazy "marea.url"
 ---@field kinds string[]
 ---@field tools? boolean
 ---@field vision? boolean
+---@field structured? boolean answers by a JSON Schema
 ---@field reasoning? string "on by default" or "off by default"
 ---@field dimensions? integer
 ---@field voices? string[] some of them

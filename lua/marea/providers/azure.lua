@@ -4,6 +4,8 @@
 -- name of a deployment. Older resources: a base_url that ends in
 -- /openai/deployments/NAME?api-version=..., whose query goes with every call.
 
+local switches = require "marea.providers.switches"
+
 ---@type marea.preset
 return {
   name = "azure",
@@ -14,7 +16,9 @@ return {
     -- For tokens of Microsoft Entra ID.
     alternatives = { { header = "Authorization", prefix = "Bearer " } },
   },
+  endpoints = { "models", "chat/completions", "completions", "responses", "embeddings" },
   models = {},
   default_model = {},
   max_tokens_parameter = "max_completion_tokens",
+  options = { reasoning = switches.effort(nil, true) },
 }

@@ -1,5 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- Made from Cerebras' documentation (inference-docs.cerebras.ai).
+-- Made from Cerebras' documentation (inference-docs.cerebras.ai), of reasoning its
+-- page on that: a field of its own, or tags, by model.
+
+local switches = require "marea.providers.switches"
 
 ---@type marea.preset
 return {
@@ -7,7 +10,10 @@ return {
   base_url = "https://api.cerebras.ai/v1",
   api_key_env = "CEREBRAS_API_KEY",
   auth = { header = "Authorization", prefix = "Bearer " },
+  endpoints = { "models", "chat/completions", "completions" },
   models = {},
   default_model = {},
-  reasoning = { fields = { "reasoning" } },
+  max_tokens_parameter = "max_completion_tokens",
+  reasoning = { fields = { "reasoning" }, tags = { "think" } },
+  options = { reasoning = switches.effort() },
 }

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Made from DeepSeek's API documentation (api-docs.deepseek.com).
+-- Made from DeepSeek's API documentation (api-docs.deepseek.com), of reasoning its
+-- page on the thinking mode.
 
 ---@type marea.preset
 return {
@@ -7,6 +8,7 @@ return {
   base_url = "https://api.deepseek.com/v1",
   api_key_env = "DEEPSEEK_API_KEY",
   auth = { header = "Authorization", prefix = "Bearer " },
+  endpoints = { "models", "chat/completions" },
   models = {},
   default_model = {},
   max_tokens_parameter = "max_tokens",
@@ -14,5 +16,12 @@ return {
     fields = { "reasoning_content" },
     -- A turn that called tools is sent back with its reasoning.
     echo = "tool_calls",
+  },
+  options = {
+    reasoning = {
+      endpoints = { "chat/completions" },
+      on = { body = { thinking = { type = "enabled" } } }, off = { body = { thinking = { type = "disabled" } } },
+      text = { body = { reasoning_effort = "%s" } },
+    },
   },
 }

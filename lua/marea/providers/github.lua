@@ -7,7 +7,8 @@ return {
   base_url = "https://models.github.ai/inference",
   api_key_env = "GITHUB_TOKEN",
   auth = { header = "Authorization", prefix = "Bearer " },
+  endpoints = { "chat/completions", "embeddings" },
   models = {},
   default_model = {},
-  endpoints = { "chat/completions", "embeddings" },
+  options = { api_version = { text = { headers = { ["X-GitHub-Api-Version"] = "%s" } } } },
 }

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Made from LM Studio's page on OpenAI compatibility (lmstudio.ai/docs).
+-- Made from LM Studio's pages on OpenAI compatibility (lmstudio.ai/docs). Whether
+-- reasoning has a field of its own is one of its settings; else it has tags.
 
 ---@type marea.preset
 return {
@@ -7,7 +8,8 @@ return {
   base_url = "http://localhost:1234/v1",
   key_optional = true,
   auth = { header = "Authorization", prefix = "Bearer " },
+  endpoints = { "models", "chat/completions", "completions", "responses", "embeddings" },
   models = {},
   default_model = {},
-  reasoning = { fields = { "reasoning_content" } },
+  reasoning = { fields = { "reasoning_content" }, tags = { "think" } },
 }

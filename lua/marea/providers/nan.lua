@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Made from NaN's API reference ("Referencia de la API", nan.builders).
 
+local switches = require "marea.providers.switches"
+
 local chat_defaults = { temperature = 0.6, top_p = 0.95, stream = false }
 
 ---@type marea.preset
@@ -14,9 +16,10 @@ return {
   },
   models = {
     ["qwen3.6"] = {
-      kinds = { "chat", "completions", "responses" }, tools = true, vision = true, reasoning = "on by default",
+      kinds = { "chat", "completions", "responses" }, tools = true, vision = true, structured = true,
+      reasoning = "on by default",
     },
-    ["gemma4"] = { kinds = { "chat", "responses" }, vision = true, reasoning = "off by default" },
+    ["gemma4"] = { kinds = { "chat", "responses" }, vision = true, structured = true, reasoning = "off by default" },
     ["qwen3-embedding"] = { kinds = { "embeddings" }, dimensions = 4096 },
     ["kokoro"] = { kinds = { "speech" }, voices = { "af_heart", "ef_dora", "em_alex" } },
     ["whisper"] = { kinds = { "transcription" } },
@@ -45,11 +48,5 @@ return {
   max_audio_seconds = 120,
   responses_stream = "single",
   reasoning = { fields = { "reasoning_content" } },
-  options = {
-    reasoning = {
-      endpoints = { "chat/completions" },
-      on = { body = { chat_template_kwargs = { enable_thinking = true } } },
-      off = { body = { chat_template_kwargs = { enable_thinking = false } } },
-    },
-  },
+  options = { reasoning = switches.template() },
 }

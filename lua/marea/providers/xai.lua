@@ -1,5 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Made from xAI's API reference (docs.x.ai/docs/api-reference).
+-- Made from xAI's API reference (docs.x.ai).
+
+local switches = require "marea.providers.switches"
 
 ---@type marea.preset
 return {
@@ -7,7 +9,9 @@ return {
   base_url = "https://api.x.ai/v1",
   api_key_env = "XAI_API_KEY",
   auth = { header = "Authorization", prefix = "Bearer " },
+  endpoints = { "models", "chat/completions", "completions", "responses", "images/generations" },
   models = {},
   default_model = {},
   reasoning = { fields = { "reasoning_content" } },
+  options = { reasoning = switches.effort(nil, true) },
 }
