@@ -4,10 +4,15 @@
 -- innocent take minutes for 100 KiB of the wrong bytes, and nothing can
 -- interrupt them.
 
+local chat = require("marea.gather.chat")
 local Error = require("marea.error")
 local headers = require("marea.headers")
+local json = require("marea.json")
 local redact = require("marea.redact")
+local responses = require("marea.gather.responses")
 local retry = require("marea.retry")
+local think = require("marea.think")
+local transcript = require("marea.gather.transcript")
 local url = require("marea.url")
 
 local SIZE = 100 * 1024                -- libcurl's limit for one header line
@@ -110,6 +115,73 @@ describe("hardly any time is needed to read", function()
       case[2](case[3])
       local seconds = os.clock() - started
       assert.is_true(seconds < LIMIT, ("%d bytes took %.1f s"):format(#case[3], seconds))
+    end)
+  end
+end)
+
+-- A chunk that takes longer the more came before it is the same trouble, slower.
+local CHUNKS = 20000
+local LONG = ("x"):rep(200)
+
+local function chunk_of(delta)
+  return { id = "c", choices = json.array { { index = 0, delta = delta } } }
+end
+
+local function call_of(fragment)
+  fragment["function"] = fragment["function"] or { arguments = "{x" }
+  return chunk_of { tool_calls = json.array { fragment } }
+end
+
+local streams = {
+  { "text", chat, function() return chunk_of { content = LONG } end },
+  { "reasoning", chat, function() return chunk_of { reasoning = LONG } end },
+  { "calls with ever new ids", chat, function(i) return call_of { id = "call" .. i } end },
+  { "calls with ever new ids and names", chat, function(i)
+    return call_of { id = "call" .. i, ["function"] = { name = "f", arguments = "{}" } }
+  end },
+  { "calls without ids, named each time", chat, function()
+    return call_of { ["function"] = { name = "f", arguments = "{" .. LONG } }
+  end },
+  { "a name in pieces", chat, function(i)
+    return call_of { index = 0, ["function"] = { name = i .. LONG, arguments = "" } }
+  end },
+  { "arguments that seem to begin again", chat, function() return call_of { index = 0 } end },
+  { "pieces of one detail", chat, function()
+    return chunk_of { reasoning_details = json.array { { index = 0, type = "a", text = LONG } } }
+  end },
+  { "ever new details", chat, function(i)
+    return chunk_of { reasoning_details = json.array { { index = i, type = "a", text = "x" } } }
+  end },
+  { "a function call of old", chat, function() return chunk_of { function_call = { arguments = LONG } } end },
+  { "sound", chat, function() return chunk_of { audio = { data = LONG, transcript = LONG } } end },
+  { "usage", chat, function(i) return { choices = json.array {}, usage = { total_tokens = i } } end },
+  { "ever new fields", chat, function(i) return chunk_of { ["x" .. i] = "x" } end },
+  { "a response's text", responses, function()
+    return { type = "response.output_text.delta", delta = LONG, output_index = 0 }
+  end },
+  { "a response's arguments", responses, function(i)
+    return { type = "response.function_call_arguments.delta", delta = LONG, output_index = i % 120 }
+  end },
+  { "a transcript", transcript, function() return { type = "transcript.text.delta", delta = LONG } end },
+  { "reasoning between tags", think, function() return "</thin" end },
+}
+
+-- What a splitter of reasoning does with pieces, in a gatherer's clothes.
+local function gatherer_of(module)
+  if module ~= think then return module.new(1) end
+  local splitter = think.new { "think" }
+  splitter:add("<think>")
+  return { add = function(_, piece) splitter:add(piece) end, result = function() return splitter:finish() end }
+end
+
+describe("the last of many chunks takes as long as the first:", function()
+  for _, case in ipairs(streams) do
+    it(case[1], function()
+      local gather, started = gatherer_of(case[2]), os.clock()
+      for i = 1, CHUNKS do gather:add(case[3](i), {}) end
+      gather:result()
+      local seconds = os.clock() - started
+      assert.is_true(seconds < 4 * LIMIT, ("%d chunks took %.1f s"):format(CHUNKS, seconds))
     end)
   end
 end)

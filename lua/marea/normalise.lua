@@ -160,20 +160,15 @@ function normalise.make_id()
   return ("call_%08x%04x"):format(math.random(0, 0x7fffffff), made % 0x10000)
 end
 
---- The list that `normalise.call` keeps: its calls in order, and by index.
+--- The list that `normalise.call` keeps: its calls in order, by index, and by
+--- the first with an id.
 function normalise.calls()
-  return { by_index = {} }
-end
-
-local function find_id(calls, id)
-  for _, call in ipairs(calls) do
-    if call.wire_id == id then return call end
-  end
+  return { by_index = {}, by_id = {}, looked_at = 0 }
 end
 
 local function begin(calls, f)
   local call = { position = #calls, arguments = {}, length = 0 }
-  if f.id and find_id(calls, f.id) then call.id = normalise.make_id() end
+  if f.id and calls.by_id[f.id] then call.id = normalise.make_id() end
   calls[#calls + 1] = call
   if f.index then calls.by_index[f.index] = call end
   return call
@@ -183,8 +178,14 @@ local function text_of(call)
   return table.concat(call.arguments)
 end
 
-local function is_whole(call)
-  return call.length > 0 and json.decode(text_of(call)) ~= nil
+-- Arguments are decoded to see if they are whole at each of their pieces, where
+-- a server names them anew each time. Beyond so many bytes it isn't asked.
+local MOST_LOOKED_AT = 4 * 1024 * 1024
+
+local function is_whole(calls, call)
+  calls.looked_at = calls.looked_at + call.length
+  if call.length == 0 or calls.looked_at > MOST_LOOKED_AT then return false end
+  return json.decode(text_of(call)) ~= nil
 end
 
 local function by_index(calls, f)
@@ -194,12 +195,12 @@ end
 -- Of two calls with one id, the one at this index.
 local function by_id(calls, f)
   local here = calls.by_index[f.index]
-  return here and here.wire_id == f.id and here or find_id(calls, f.id)
+  return here and here.wire_id == f.id and here or calls.by_id[f.id]
 end
 
 local function latest(calls, f)
   local call = calls[#calls]
-  if not call or f.name and (f.position > 1 or is_whole(call)) then return begin(calls, f) end
+  if not call or f.name and (f.position > 1 or is_whole(calls, call)) then return begin(calls, f) end
   return call
 end
 
@@ -236,18 +237,21 @@ function normalise.call(calls, fragment, position)
   local named = type(fragment["function"]) == "table" and said(fragment["function"].name)
   local f = { index = normalise.index(fragment.index), id = as_id(fragment.id), name = named, position = position }
   local row = belongs[state(f.index, calls.by_index[f.index])]
-  local call = row[state(f.id, f.id and find_id(calls, f.id))](calls, f)
+  local call = row[state(f.id, f.id and calls.by_id[f.id])](calls, f)
   call.wire_id = call.wire_id or f.id
   call.id = call.id or f.id
+  if f.id and not calls.by_id[f.id] then calls.by_id[f.id] = call end
   return call
 end
+
+local LONGEST_NAME = 1024    -- no function's is longer
 
 --- The name after one more piece: set once; while no arguments have come, a
 --- longer one that begins with it takes its place, and any other piece goes on.
 function normalise.name(call, piece)
   if not said(piece) or type(piece) ~= "string" then return end
   if not call.name then call.name = piece
-  elseif piece ~= call.name and #call.arguments == 0 then
+  elseif piece ~= call.name and #call.arguments == 0 and #call.name < LONGEST_NAME then
     local begins_with_it = piece:sub(1, #call.name) == call.name
     call.name = begins_with_it and piece or call.name .. piece
   end

@@ -4,6 +4,7 @@
 -- Strings that come in pieces are kept as lists of pieces. Fields nobody has
 -- heard of are kept too: the last one said counts, nothing is summed.
 
+local joined = require("marea.compat").lazy "marea.gather.joined"
 local json = require "marea.json"
 local normalise = require "marea.normalise"
 
@@ -106,29 +107,44 @@ for _, key in ipairs(normalise.reasoning_fields) do
   end
 end
 
--- Pieces of one detail share an index; their texts join.
-local function merge_detail(kept, detail)
-  for _, old in ipairs(kept) do
-    if old.index == detail.index and old.type == detail.type and detail.index then
-      for key, value in pairs(detail) do
-        local joins = key == "text" or key == "summary" or key == "data"
-        if joins and type(old[key]) == "string" and type(value) == "string" then
-          old[key] = old[key] .. value
-        else keep_last(old, key, value) end
-      end
-      return
-    end
+-- The part of the message that comes in pieces and is whole at the end.
+local function part_of(slot, name, make, ...)
+  slot.parts = slot.parts or {}
+  local part = slot.parts[name] or make(...)
+  slot.parts[name] = part
+  return part
+end
+
+local DETAIL_KEYS = { text = true, summary = true, data = true }
+
+local function new_details()
+  local list = { of = {} }
+  function list.whole()
+    local out = json.array {}
+    for i, detail in ipairs(list) do out[i] = detail:whole() end
+    return out
   end
-  kept[#kept + 1] = detail
+  return list
+end
+
+-- Pieces of one detail share an index and a type.
+local function add_detail(list, detail)
+  local key = detail.index ~= nil and tostring(detail.index) .. " " .. tostring(detail.type)
+  local kept = key and list.of[key]
+  if not kept then
+    kept = joined.new(DETAIL_KEYS)
+    list[#list + 1] = kept
+    if key then list.of[key] = kept end
+  end
+  kept:add(detail)
 end
 
 function delta_fields.reasoning_details(self, slot, value)
   if type(value) ~= "table" then return end
   self.plain = false
-  local kept = slot.message.reasoning_details or json.array {}
-  slot.message.reasoning_details = kept
+  local list = part_of(slot, "reasoning_details", new_details)
   for _, detail in ipairs(value) do
-    if type(detail) == "table" then merge_detail(kept, detail) end
+    if type(detail) == "table" then add_detail(list, detail) end
   end
 end
 
@@ -176,30 +192,22 @@ function delta_fields.tool_calls(self, slot, value, out)
   end
 end
 
--- The form before tool calls: one call, without an id.
+local CALL_KEYS, AUDIO_KEYS = { arguments = true }, { data = true, transcript = true }
+
+-- The form before tool calls: one call, without an id. Its first name counts.
 function delta_fields.function_call(self, slot, value)
   if type(value) ~= "table" then return end
   self.plain = false
-  local kept = slot.message.function_call or { arguments = "" }
-  slot.message.function_call = kept
-  if type(value.name) == "string" then kept.name = kept.name or value.name end
-  if type(value.arguments) == "string" then
-    kept.arguments = kept.arguments .. value.arguments
-  end
+  local call = part_of(slot, "function_call", joined.new, CALL_KEYS)
+  if not call.fields.name and type(value.name) == "string" then call:add { name = value.name } end
+  call:add { arguments = type(value.arguments) == "string" and value.arguments or "" }
 end
 
 -- Sound comes in base64 pieces, cut at any place.
 function delta_fields.audio(self, slot, value)
   if not is_object(value) then return end
   self.plain = false
-  local kept = slot.message.audio or {}
-  slot.message.audio = kept
-  for key, field in pairs(value) do
-    local joins = key == "data" or key == "transcript"
-    if joins and type(kept[key]) == "string" and type(field) == "string" then
-      kept[key] = kept[key] .. field
-    else keep_last(kept, key, field) end
-  end
+  part_of(slot, "audio", joined.new, AUDIO_KEYS):add(value)
 end
 
 local function add_delta(self, slot, delta, out)
@@ -357,7 +365,7 @@ local function has_said(slot)
   for key, value in pairs(slot.message) do
     if key ~= "role" and value ~= null then return true end
   end
-  return #slot.calls > 0
+  return slot.parts ~= nil or #slot.calls > 0
 end
 
 --- Has anything been said at all?
@@ -397,6 +405,7 @@ local function message_of(slot)
   for key, pieces in pairs(slot.pieces) do
     if key ~= "text" then message[key] = table.concat(pieces) end
   end
+  for key, part in pairs(slot.parts or {}) do message[key] = part:whole() end
   if message.content == nil then message.content = null end
   if slot.calls_said then
     message.tool_calls = json.array {}
