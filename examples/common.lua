@@ -46,6 +46,14 @@ function common.client()
   os.exit(2)
 end
 
+--- What a call returned; or ends the program with the error, one line for a
+--- person, without the key.
+function common.must(result, err)
+  if result then return result end
+  io.stderr:write(tostring(err), "\n")
+  os.exit(1)
+end
+
 -- Control characters in UTF-8 beyond ASCII are U+0080 to U+009F.
 local function harmless(text)
   return (text:gsub("[%z\1-\8\11-\31\127]", ""):gsub("\194[\128-\159]", ""))

@@ -3,6 +3,7 @@
 -- its own, against the bundled provider.
 
 local child = require("spec.support.child")
+local form = require("spec.support.form")
 local server = require("spec.support.server")
 
 -- Nothing of this machine's own environment must choose the provider.
@@ -67,6 +68,75 @@ describe("the examples", function()
     says(output, "the task is cancelled")
     says(output, "the third: timeout: ")
     says(output, 'the quickest said: A script, not a model, answers. You said: "Hola"')
+  end)
+
+  it("speech writes a file that can be played", function()
+    local dir = form.directory()
+    local output, status = run("speech", { "Uno dos", dir.file("a.wav"), "alloy" }, here)
+    assert.equal(0, status, output)
+    says(output, "a.wav: 1644 bytes of audio/wav\n")
+    assert.matches("^RIFF....WAVE", dir.read("a.wav"))
+    dir.remove()
+  end)
+
+  it("transcribe prints segments with their times, and the text", function()
+    local dir = form.directory()
+    local output, status = run("transcribe", { dir.write("a.wav", "RIFF"), "es" }, here)
+    assert.equal(0, status, output)
+    assert.is_truthy(output:find("^   0.00 %- +%d.%d%d  A script heard 4 bytes of a.wav.\n"), output)
+    says(output, "\nA script heard 4 bytes of a.wav.\n")
+    dir.remove()
+  end)
+
+  it("images writes the picture", function()
+    local dir = form.directory()
+    local output, status = run("images", { "A ship", dir.file("a.gif") }, here)
+    assert.equal(0, status, output)
+    says(output, "wrote " .. dir.file("a.gif"))
+    assert.matches("^GIF89a", dir.read("a.gif"))
+    dir.remove()
+  end)
+
+  it("vision shows a picture from a file, and says what is wrong with one", function()
+    local dir = form.directory()
+    local f = s:script({}, { serve = true })
+    local output, status = run("vision", { dir.write("a.gif", "GIF89a") }, { MAREA_BASE_URL = f.base_url })
+    assert.equal(0, status, output)
+    says(output, "What is in this picture?")
+    says(f.requests()[1].body, "data:image/gif;base64,R0lGODlh")
+    output, status = run("vision", { dir.file("none.gif") }, here)
+    assert.equal(1, status)
+    says(output, "not_found: can't read " .. dir.file("none.gif"))
+    dir.remove()
+  end)
+
+  it("embeddings ranks the texts by likeness", function()
+    local output, status = run("embeddings", {}, here)
+    assert.equal(0, status, output)
+    local scores = {}
+    for place, score in output:gmatch("(%d)%. +(%-?%d%.%d+) %u") do scores[tonumber(place)] = tonumber(score) end
+    assert.is_true(#scores == 3 and scores[1] >= scores[2] and scores[2] >= scores[3], output)
+  end)
+
+  it("responses prints the answer and what it cost", function()
+    local output, status = run("responses", { "Uno" }, here)
+    assert.equal(0, status, output)
+    assert.is_truthy(output:find('"Uno"\n%(completed, %d+ tokens%)\n$'), output)
+  end)
+
+  it("completions goes on with a text", function()
+    local output, status = run("completions", { "Uno" }, here)
+    assert.equal(0, status, output)
+    says(output, "(ended by: stop)")
+  end)
+
+  it("models lists them, or shows one", function()
+    local output, status = run("models", {}, here)
+    assert.equal(0, status, output)
+    says(output, "bundled-echo\n")
+    output, status = run("models", { "bundled-echo" }, here)
+    assert.equal(0, status, output)
+    says(output, "id: bundled-echo\n")
   end)
 
   it("fail with one line and status 1 when the server can't be reached", function()

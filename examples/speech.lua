@@ -1,0 +1,18 @@
+-- SPDX-License-Identifier: MIT
+-- Text to sound, in a file: lua examples/speech.lua [TEXT [FILE [VOICE]]]
+
+local common = require "examples.common"
+
+local client = common.client()
+local path = arg[2] or "speech.mp3"
+
+-- Written as it arrives; where it breaks, no half file is left. Without `to`
+-- the sound is in `speech.data`; with `stream = true` instead, what comes back
+-- is a stream with `stream:bytes()`.
+local speech = common.must(client.audio.speech:create({
+  input = arg[1] or "The sea is salty because rivers carry salt into it.",
+  voice = arg[3],                                   -- some providers have one where none is named
+  response_format = path:match "%.(%w+)$",
+}, { to = path }))
+
+print(("%s: %d bytes of %s"):format(speech.path, speech.size, speech.content_type))
