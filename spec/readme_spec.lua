@@ -39,6 +39,7 @@ end
 
 local expected = {
   marea = "Why is the sea salty%?.*What is a",
+  Files = "^%d+\taudio/mpeg\n0.*\tA script heard %d+ bytes of speech.mp3%.\n$",
   ["Named options"] = "What is 2 %+ 2%?",
   Calls = "What is a tide%?.*stop\t%d+\n$",
   Streams = "Tell me of the sea%.",
