@@ -7,38 +7,11 @@
 local marea = require "marea"
 local core = require "marea.core"
 local net = require "marea.net"
+local bundled = require "examples.bundled"
 local common = require "examples.common"
 
 local MAX_STEPS = 5
 local WORD_DELAY_MS = 40
-
----- the bundled provider ------------------------------------------------------
-
--- It ends by itself when the process named with --parent is gone; where that
--- can't be told, it ends when asked.
-local function own_pid()
-  local stat = io.open("/proc/self/stat")
-  if not stat then return nil end
-  local pid = stat:read("*a"):match("^%d+")
-  stat:close()
-  return pid
-end
-
-local function start_provider()
-  local lua = _VERSION == "Lua 5.4" and not rawget(_G, "jit") and arg[-1] or "lua5.4"
-  local pid = own_pid()
-  local command = ("'%s' spec/provider/main.lua --delay-ms %d%s &"):format(
-    lua, WORD_DELAY_MS, pid and " --parent " .. pid or "")
-  local pipe = assert(io.popen(command))
-  local port = (pipe:read("*l") or ""):match("^listening (%d+)")
-  pipe:close()
-  return port or error("the bundled provider did not start: run this from the top of the tree", 0)
-end
-
-local function stop_provider(port)
-  local control = marea.client { base_url = "http://127.0.0.1:" .. port .. "/_control" }
-  assert(control:request { path = "quit", body = {} })
-end
 
 ---- the conversation ----------------------------------------------------------
 
@@ -116,17 +89,19 @@ local versions = net.versions()
 print(("marea %s, %s, libcurl %s, libuv %s"):format(
   marea._VERSION, rawget(_G, "jit") and rawget(_G, "jit").version or _VERSION, versions.libcurl, versions.libuv))
 
-local options, port = common.options(), nil
+local options, provider = common.options(), nil
 if options then
   print("Talking to " .. (options.base_url or options.provider) .. ", as the environment says.")
 else
-  port = start_provider()
+  -- the Lua this runs on, if it is one the provider runs on
+  local lua = _VERSION == "Lua 5.4" and not rawget(_G, "jit") and arg[-1] or nil
+  provider = bundled.start(".", WORD_DELAY_MS, lua)
   print("No provider in the environment: talking to the bundled one, a script (no model)\n"
-    .. "behind real HTTP on 127.0.0.1:" .. port .. ". For a model, set NAN_API_KEY, or\n"
+    .. "behind real HTTP on 127.0.0.1:" .. provider.port .. ". For a model, set NAN_API_KEY, or\n"
     .. "MAREA_PROVIDER and its key, or MAREA_BASE_URL.")
-  options = { base_url = "http://127.0.0.1:" .. port .. "/v1", model = "bundled-echo" }
+  options = { base_url = provider.base_url, model = "bundled-echo" }
 end
 
 local ok, err = pcall(talk, options)
-if port then pcall(stop_provider, port) end
+if provider then provider.stop() end
 os.exit(ok and 0 or report(err), true)

@@ -4,24 +4,11 @@
 
 local child = require("spec.support.child")
 local form = require("spec.support.form")
+local hosts = require("spec.support.hosts")
 local server = require("spec.support.server")
 
--- Nothing of this machine's own environment must choose the provider.
-local KEYS = { "NAN_API_KEY", "HELMCODE_API_KEY", "GRADIENTESUR_API_KEY", "NANOGPT_API_KEY",
-  "SAPTIVA_API_KEY", "SWISSAI_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY", "GROQ_API_KEY",
-  "MISTRAL_API_KEY", "DEEPSEEK_API_KEY", "TOGETHER_API_KEY", "FIREWORKS_API_KEY",
-  "CEREBRAS_API_KEY", "XAI_API_KEY", "GEMINI_API_KEY",
-  "MAREA_PROVIDER", "MAREA_BASE_URL", "MAREA_MODEL", "MAREA_API_KEY" }
-
-local function bare(variables)
-  local out = {}
-  for _, name in ipairs(KEYS) do out[name] = false end
-  for name, value in pairs(variables or {}) do out[name] = value end
-  return out
-end
-
 local function run(name, arguments, variables)
-  return child.file("examples/" .. name .. ".lua", arguments, bare(variables))
+  return child.file("examples/" .. name .. ".lua", arguments, hosts.bare(variables))
 end
 
 local function says(output, text)

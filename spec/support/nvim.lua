@@ -5,18 +5,9 @@
 
 local child = require("spec.support.child")
 local daemon = require("spec.support.daemon")
+local hosts = require("spec.support.hosts")
 
 local nvim = {}
-
--- Neovim is LuaJIT, whatever runs the specs.
-local built = false
-local function build()
-  if built then return end
-  built = true
-  local output, status = child.command("make -s all LUA_VERSION=5.1 BUILD_DIR=build/5.1",
-    { MAKEFLAGS = false, MAKELEVEL = false })
-  assert(status == 0, output)
-end
 
 local FLAGS = "--headless -u NONE -i NONE -n --cmd 'set rtp^=%s/examples/nvim'"
 
@@ -59,30 +50,20 @@ local DRIVER = [==[
   local function notes() return table.concat(remote("return NOTES"), "\n") end
 ]==]
 
-local function tree()
-  local pipe = assert(io.popen("pwd -P"))
-  local path = pipe:read("*l")
-  pipe:close()
-  return path
-end
-
 -- Paths of this machine's own would lead it elsewhere.
 local function environment(variables)
   local dir = daemon.directory()
-  local path = tree()
+  local path = hosts.tree()
   local all = {
     TREE = path, EDITOR_FLAGS = "--headless -u NONE -i NONE -n", HOME = dir,
     XDG_CONFIG_HOME = dir, XDG_DATA_HOME = dir, XDG_STATE_HOME = dir, XDG_CACHE_HOME = dir, XDG_RUNTIME_DIR = dir,
-    LUA_PATH = path .. "/lua/?.lua;" .. path .. "/lua/?/init.lua;;",
-    LUA_CPATH = path .. "/build/5.1/?.so;;",
-    MAREA_BASE_URL = false, MAREA_PROVIDER = false, MAREA_MODEL = false, MAREA_API_KEY = false,
   }
   for name, value in pairs(variables or {}) do all[name] = value end
-  return all, dir
+  return hosts.environment("5.1", all), dir
 end
 
 local function run(code, variables)
-  build()
+  hosts.build("5.1")
   local env, dir = environment(variables)
   daemon.write(dir .. "/code.lua", PRELUDE .. code)
   local output, status = child.command("nvim " .. FLAGS:format(env.TREE) .. " -S " .. dir .. "/code.lua", env)
