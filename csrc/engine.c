@@ -227,6 +227,11 @@ int engine_is_over (const struct engine *e) {
 }
 
 
+void engine_begin (struct engine *e) {
+  if (e->over) act(e, CURL_SOCKET_TIMEOUT, 0);
+}
+
+
 void engine_name_waker (struct engine *e, struct waker *w) {
   w->id = ++e->last_id;
 }

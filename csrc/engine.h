@@ -84,6 +84,10 @@ int64_t engine_next_ready (struct engine *e);
 void engine_limit (struct engine *e, usec over);
 int engine_is_over (const struct engine *e);
 
+/* Where time is limited: lets libcurl begin what was started last, or it would
+** begin all that was started in a while in one go, however many. */
+void engine_begin (struct engine *e);
+
 void engine_name_waker (struct engine *e, struct waker *w);
 void engine_wake (struct engine *e, struct waker *w);
 void engine_unwake (struct waker *w);

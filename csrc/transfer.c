@@ -425,6 +425,7 @@ int transfer_start (struct transfer *t, struct template *template, usec total) {
   if (!open_form(t) || !begin(t)) return 0;
   t->done = 0;
   set_clock(t);
+  engine_begin(e);
   return 1;
 }
 

@@ -132,6 +132,19 @@ describe("a host", function()
       assert.is_true(longest < 0.004 * SLOW, ("%.1f ms"):format(longest * 1000))
     end)
 
+    it("keeps its budget while hundreds of calls begin at once", function()
+      local answers, n = {}, 300
+      for _ = 1, n do
+        marea.spawn(function()
+          local answer = assert(client:ask "Hola").output_text
+          answers[#answers + 1] = answer
+        end)
+      end
+      local longest = steps(0.002, answers, n)
+      print(("\nlongest step while %d calls begin: %.2f ms of the processor"):format(n, longest * 1000))
+      assert.is_true(longest < 0.005 * SLOW, ("%.1f ms"):format(longest * 1000))
+    end)
+
     it("fetches more than a piece a frame", function()
       local fast, bodies = big(6000000), {}
       marea.spawn(function() bodies[1] = assert(fast:request { path = "big" }).data end)

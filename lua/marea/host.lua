@@ -12,6 +12,14 @@ local MOST = 0.8         -- of the budget: what is under way when time is up tak
 local host = {}
 
 local attached           -- the luv the engine is driven by, if any
+local ready = false      -- what a stream needs is loaded
+
+-- What is loaded when first needed elsewhere is loaded here when a host first
+-- shows up: in the middle of a game it would cost a frame.
+local function get_ready()
+  ready = true
+  for _, name in ipairs { "net", "client", "stream", "error" } do require("marea." .. name) end
+end
 
 -- Neovim runs luv's callbacks where most of its API is forbidden.
 local function neovim()
@@ -33,6 +41,7 @@ function host.attach(uv)
   if attached == uv then return end
   if attached then error("marea.attach: another loop is attached already", 2) end
   attached = uv
+  get_ready()
   local vim = neovim()
   loop.drive(luv.new(uv, {
     schedule = vim and vim.schedule or call,
@@ -49,6 +58,7 @@ function host.step(budget)
   check.value(1, "marea.step", "a number of seconds", budget)
   if attached then error("marea.step: the host's loop drives everything", 2) end
   if loop.current() then error("marea.step can't be called inside a task", 2) end
+  if not ready then get_ready() end
   local engine, over = loop.engine(), core.now() + budget * MOST
   local before = loop.limit(over)
   repeat
