@@ -61,12 +61,13 @@ function measures.growth(i, j)
   end
 end
 
-local function medians(runs, workload)
+-- The least of all runs, of each item: what disturbs a run only adds to it.
+local function least(runs, workload)
   local list = {}
   for i in ipairs(workload.items) do
-    local measure, values = measures.item_cpu(i), {}
-    for k, run in ipairs(runs) do values[k] = measure(run, workload) end
-    list[i] = measures.median(values)
+    local measure = measures.item_cpu(i)
+    list[i] = math.huge
+    for _, run in ipairs(runs) do list[i] = math.min(list[i], measure(run, workload)) end
   end
   return list
 end
@@ -74,14 +75,10 @@ end
 --- The dearest item's chunk to the cheapest's, in what a client adds to the
 --- floor, whose own cost isn't the same for all either.
 function measures.spread(runs, workload, floor)
-  local list, below = medians(runs, workload), medians(floor, workload)
+  local list, below = least(runs, workload), least(floor, workload)
   if runs == floor then below = {} end
-  local least, most = math.huge, 0
-  for i, value in ipairs(list) do
-    local added = value - (below[i] or 0)
-    least, most = math.min(least, added), math.max(most, added)
-  end
-  return most / least
+  for i, value in ipairs(list) do list[i] = value - (below[i] or 0) end
+  return math.max(table.unpack(list)) / math.min(table.unpack(list))
 end
 
 return measures

@@ -129,7 +129,8 @@ local function multiples(page, list)
   if #chosen == 0 then return end
   local unit = SPAN / largest(chosen)
   heading(page, "What the work costs, as a multiple of bare libcurl",
-    "A C program with libcurl and libuv alone is 1. CPU time of the client's process; the mark is the goal.")
+    "A C program on libcurl and libuv alone is 1. CPU of the client's process (of one request: time by the clock); "
+    .. "the mark is the goal.")
   legend(page, MAREA)
   for _, row in ipairs(chosen) do
     bars(page, row, function(value) return value * unit end,

@@ -222,12 +222,12 @@ local function write_file(path, text)
 end
 
 -- The README shows what lies between its two marks, and the picture.
-local function put_in_readme(list, picture)
+local function put_in_readme(about, list, picture)
   local text = process.read_file("README.md")
   local _, first = text:find("<!-- bench -->\n", 1, true)
   local last = text:find("<!-- /bench -->", 1, true)
   if not (first and last) then error("README.md has no marks for the results", 0) end
-  write_file("README.md", text:sub(1, first) .. show.markdown(list) .. "\n" .. text:sub(last))
+  write_file("README.md", text:sub(1, first) .. show.markdown(about, list) .. "\n" .. text:sub(last))
   write_file(HERE .. "results.svg", picture)
 end
 
@@ -237,10 +237,10 @@ local function main()
   if options.from then about, list, fine = show_saved(options.from)
   else about, list, fine = run(options) end
   print("\n" .. show.summary(list))
-  if options.markdown then print("\n" .. show.markdown(list)) end
+  if options.markdown then print("\n" .. show.markdown(about, list)) end
   local picture = plot.svg(about, list)
   write_file(PICTURE, picture)
-  if options.readme then put_in_readme(list, picture) end
+  if options.readme then put_in_readme(about, list, picture) end
   print("\n" .. PICTURE)
   os.exit(fine)
 end

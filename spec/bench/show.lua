@@ -168,10 +168,17 @@ local function present(list)
   return columns
 end
 
+--- What it was measured with, as a sentence.
+local function origin(about)
+  local peers = about.peers and about.peers ~= "none installed" and ("; other clients: " .. about.peers) or ""
+  return ("Medians of %d on %s%s."):format(about.turns or 1, about.machine or "an unknown machine",
+    peers:gsub(";", ","):gsub("^,", ";"))
+end
+
 --- Two tables: the rows with a goal, and those with peers.
 ---@return string
-function show.markdown(list)
-  local out, columns = {}, present(list)
+function show.markdown(about, list)
+  local out, columns = { origin(about), "" }, present(list)
   add_head(out, show.marea, "goal")
   for _, row in ipairs(list) do
     if row.goal then add_row(out, row, show.marea, marea_cell, goal_of(row)) end

@@ -157,7 +157,7 @@ local function one(size)
     arguments = "", expect = TEXT,
     figures = {
       figure("one request, the whole process (to curl)", "ms", measures.wall_ms, "ratio", 1.5),
-      figure("memory of that process", "MB", measures.peak_mb, "value", 12),
+      figure("memory of the process of one request", "MB", measures.peak_mb, "value", 12),
     },
   }
 end
@@ -186,7 +186,7 @@ local function close(size)
     figures = {
       figure("`stream:close()` to the FIN at the server, p99", "ms",
         measures.field("close_p99_us", 1e-3), "value", 1),
-      figure("a task's `cancel()` to the same, p99", "ms",
+      figure("a task's `cancel()` to the FIN, p99", "ms",
         measures.field("cancel_p99_us", 1e-3), "value", 1),
     },
   }
@@ -286,7 +286,7 @@ local function decades(size)
       measures.item_cpu(i), "ratio")
   end
   figures[#figures + 1] = {
-    name = "added to the floor, dearest of these to cheapest", unit = "x", against = "value",
+    name = "cost of a chunk, dearest of these to cheapest", unit = "x", against = "value",
     goal = 1.05, over = measures.spread,
   }
   local workload = each("decades", items, figures)
@@ -331,7 +331,8 @@ function workloads.list(size)
     firehose("events", "the same, `stream:events()`", "firehose_events.lua", size.chunks, 8),
     firehose("chunks", "the same, `stream:chunks()`, whole tables", "firehose_chunks.lua", size.chunks, 11),
     packed(size),
-    paced(size, figure("memory of each of them", "KiB", measures.peak_kib, "above", 12)),
+    paced(size, figure(("memory of each of %s streams at once"):format(commas(size.streams)), "KiB",
+      measures.peak_kib, "above", 12)),
     open(size),
     small(size),
     base64(size),
@@ -361,7 +362,8 @@ function workloads.peers(size)
   local node = function(mode) return { node = mode } end
   local turns = size.turns
   local many = { node = "many", lua_curl = "can't" }
-  local whole = paced(size, figure("memory of that process", "MB", measures.peak_mb, "value"))
+  local whole = paced(size, figure(("memory of %s streams at once"):format(commas(size.streams)), "MB",
+    measures.peak_mb, "value"))
   return {
     with_peers(text(size), { node = "stream", lua_curl = "stream" }, turns),
     with_peers(whole, many, turns),
