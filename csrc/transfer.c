@@ -12,6 +12,7 @@
 #define MAX_HEAD       (300 * 1024)  /* libcurl's own limit, since 8.0 */
 #define MAX_HEAD_LINES 5000
 #define TOO_LONG       "the answer's body is too large"
+#define MAX_SENT       2             /* libcurl itself would try six times */
 #define SMALL_BODY     (64 * 1024)   /* sent at once; not worth a clock */
 
 #define from_member(p, m) \
@@ -126,7 +127,10 @@ static int on_connected (void *arg, char *ip, char *local, int port,
                          int local_port) {
   struct transfer *t = arg;
   (void)ip; (void)local; (void)port; (void)local_port;
-  t->sent++;
+  if (++t->sent > MAX_SENT) {
+    fail(t, "connection", "each connection was gone before an answer came");
+    return CURL_PREREQFUNC_ABORT;
+  }
   t->connected = t->active = t->engine->now;
   if (upload_size(t) <= SMALL_BODY) t->uploaded = t->connected;
   set_clock(t);
@@ -295,6 +299,8 @@ static void explain (struct transfer *t, CURLcode code) {
     fail(t, "timeout", NULL);
   }
   if (code == CURLE_SSL_CONNECT_ERROR && was_cut_off(t->message))
+    fail(t, "connection", NULL);
+  if (code == CURLE_PARTIAL_FILE && t->received == 0 && t->head.tail == 0)
     fail(t, "connection", NULL);
   for (i = 0; i < sizeof failures / sizeof failures[0]; i++)
     if (failures[i].code == code) fail(t, failures[i].kind, NULL);

@@ -174,6 +174,8 @@ end
 local function make_call(s, endpoint, body, streamed, options)
   local timeout = settings.timeout(s, options)
   local own = options.headers and settings.copy(options.headers)   -- every try sends the same
+  -- nothing in such an answer shows whether it is whole, as JSON does
+  local unframed = endpoint.any or endpoint.text or endpoint.bytes or options.to ~= nil
   local call = {
     method = endpoint.method, body = body, whole = not streamed,
     url = settings.url(s, endpoint.path, options.query or endpoint.query, 3, options.base),
@@ -185,7 +187,7 @@ local function make_call(s, endpoint, body, streamed, options)
     transport = s.transport,
     settings = s, key = nil, choices = endpoint.choices,
     any = endpoint.any, text = endpoint.text, form = nil, accept = nil,
-    identity = endpoint.any or endpoint.text,   -- not JSON alone, which shows where it ends
+    identity = unframed,
     content_type = body and "application/json",
     api_key = options.api_key, headers = own,
   }
@@ -211,7 +213,7 @@ end
 
 -- Its answer is bytes.
 local function fetch(call, endpoint, params, options)
-  call.accept, call.whole, call.identity = "*/*", false, true
+  call.accept, call.whole = "*/*", false
   return bytes.fetch(call, options, endpoint.bytes, function(answer)
     return read_result(call, answer, endpoint, params)
   end)

@@ -209,7 +209,7 @@ end
 -- libcurl sends a request again by itself where a kept connection turned out
 -- to be dead, or the server refused the stream, before any answer.
 local function tell_mended(call, answer, try)
-  for _ = 2, answer.transfer:sent() do
+  for _ = 2, math.min(answer.transfer:sent(), 2) do
     add_attempt(call, { kind = "connection", wait = 0 })
     if call.on.retry then
       local err = make_error(call, { kind = "connection", message = "the connection that was kept is gone" })

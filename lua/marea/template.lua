@@ -68,8 +68,9 @@ local function make(call)
     proxy = s.proxy, ca_file = s.ca_file, insecure = s.insecure,
     max_body = s.max_body, max_event = s.max_event, identity = call.identity,
     -- Older libcurls buffer without bound what a paused HTTP/2 stream receives
-    -- (megabytes each), and stall streams that share a connection.
-    http1 = not call.whole and require("marea.net").versions().libcurl_number < 0x080000,
+    -- (megabytes each), stall streams that share a connection, and take one that
+    -- was reset without an error for whole.
+    http1 = (not call.whole or call.identity) and require("marea.net").versions().libcurl_number < 0x080000,
   }
   for _, name in ipairs(CLOCKS) do options[name] = clocks[name] end
   return loop.engine():template(options)

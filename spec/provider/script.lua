@@ -98,6 +98,30 @@ function actions.wait_bytes(run, count)
   return whole
 end
 
+local function read_exactly(conn, count)
+  local parts = {}
+  local whole = conn:take(count, function(piece) parts[#parts + 1] = piece end)
+  return whole and table.concat(parts)
+end
+
+-- Reads frames of HTTP/2 until a request is whole: one whose last frame of
+-- headers or data ends its stream.
+function actions.wait_h2(run)
+  if not run.h2 and not read_exactly(run.conn, 24) then return false end
+  run.h2 = true
+  while true do
+    local head = read_exactly(run.conn, 9)
+    if not head then return false end
+    local length, kind, flags, stream = string.unpack(">I3BBI4", head)
+    if not read_exactly(run.conn, length) then return false end
+    if kind <= 1 and flags & 1 == 1 then
+      local requests = run.script.requests
+      requests[#requests + 1] = { stream = stream, connection = run.conn.number, at = conn_module.now() }
+      return true
+    end
+  end
+end
+
 function actions.half_close(run)
   run.conn:half_close()
   return true

@@ -27,12 +27,20 @@ function daemon.directory()
   return assert(read_line("mktemp -d /tmp/marea-spec.XXXXXX"), "mktemp failed")
 end
 
----A port of 127.0.0.1 that was free a moment ago.
+---Ports of 127.0.0.1 that were free a moment ago.
+function daemon.free_ports(count)
+  local probes, ports = {}, {}
+  for i = 1, count do
+    probes[i] = assert(socket.bind("127.0.0.1", 0))
+    ports[i] = tonumber((select(2, probes[i]:getsockname())))
+  end
+  for i = 1, count do probes[i]:close() end
+  return ports
+end
+
+---One such port.
 function daemon.free_port()
-  local probe = assert(socket.bind("127.0.0.1", 0))
-  local _, port = probe:getsockname()
-  probe:close()
-  return tonumber(port)
+  return daemon.free_ports(1)[1]
 end
 
 function daemon.write(path, text)
