@@ -99,6 +99,35 @@ end
 --- Fields of a message or delta that hold reasoning, the first found counts.
 normalise.reasoning_fields = { "reasoning_content", "reasoning", "thinking" }
 
+-- Where a part or a value keeps its text.
+local text_fields = { "text", "content", "thinking", "reasoning", "summary" }
+
+local MAX_NESTING = 6
+
+--- All the text in a value that is a text, a list or holds one: "" for none.
+---@return string
+function normalise.plain(value, depth)
+  depth = depth or 1
+  if type(value) == "string" then return value end
+  if type(value) ~= "table" or depth > MAX_NESTING then return "" end
+  if value[1] == nil then
+    for _, name in ipairs(text_fields) do
+      local text = normalise.plain(value[name], depth + 1)
+      if text ~= "" then return text end
+    end
+    return ""
+  end
+  local out = {}
+  for i, item in ipairs(value) do out[i] = normalise.plain(item, depth + 1) end
+  return table.concat(out)
+end
+
+local reasoning_types = { thinking = true, reasoning = true, reasoning_text = true, summary_text = true }
+
+local function is_reasoning(part)
+  return reasoning_types[part.type] or type(part.text) ~= "string" and (said(part.thinking) or said(part.reasoning))
+end
+
 --- The text of a content that is a string or a list of parts, and the
 --- reasoning among the parts, or nil.
 ---@return string text, string|nil reasoning
@@ -108,17 +137,15 @@ function normalise.content(content)
   local text, reasoning = {}, {}
   for _, part in ipairs(content) do
     if type(part) == "string" then text[#text + 1] = part
-    elseif type(part) == "table" then
-      local thought = part.thinking or part.reasoning
-      if type(part.text) == "string" then text[#text + 1] = part.text
-      elseif thought then reasoning[#reasoning + 1] = (normalise.content(thought)) end
-    end
+    elseif type(part) == "table" and is_reasoning(part) then reasoning[#reasoning + 1] = normalise.plain(part)
+    elseif type(part) == "table" and type(part.text) == "string" then text[#text + 1] = part.text end
   end
   return table.concat(text), reasoning[1] and table.concat(reasoning) or nil
 end
 
 -- OpenRouter's list of details: text or summaries.
 local function details_text(details)
+  if type(details) == "string" and details ~= "" then return details end
   if type(details) ~= "table" then return nil end
   local out = {}
   for _, detail in ipairs(details) do
@@ -137,7 +164,7 @@ function normalise.reasoning(message)
     if type(value) == "string" then
       if value ~= "" then return value, key end
     elseif type(value) == "table" then
-      local text = normalise.content(value)
+      local text = normalise.plain(value)
       if text ~= "" then return text end
     end
   end

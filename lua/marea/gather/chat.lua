@@ -97,7 +97,7 @@ local function keep_reasoning(self, slot, value, key)
   if type(value) == "string" then add_piece(slot, key, value)
   elseif type(value) == "table" then
     self.plain = false
-    add_piece(slot, key, (normalise.content(value)))
+    add_piece(slot, key, normalise.plain(value))
   end
 end
 
