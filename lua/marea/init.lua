@@ -9,6 +9,7 @@ local fields = {
   provider = { "marea.providers", "extend" },
 
   tool = { "marea.tool", "new" },
+  agent = { "marea.agent", "new" },
   on = { "marea.observe", "on" },
 
   nearest = { "marea.vector", "nearest" },
@@ -61,6 +62,7 @@ end
 ---@field image fun(source: string|table): table|nil, marea.error|nil a part of a message, from a file or a URL
 ---@field audio fun(source: string|table): table|nil, marea.error|nil a part of a message, from a file
 ---@field base64 { encode: (fun(bytes: string): string), decode: (fun(text: string): string|nil, string|nil) }
+---@field agent fun(options: table): marea.Agent
 ---@field on fun(event: string, f: fun(event: table)): fun()
 ---@field testing { client: function, record: function, replay: function, offline: function }
 ---@field null userdata JSON's null, the same value as cjson.null

@@ -104,7 +104,7 @@ local function answer(script, call)
   script.requests[#script.requests + 1] = params
   local r = next_reply(script, params)
   check_expectation(r, params, #script.requests)
-  return transfer.new(reply.answer(r, params, (call.url:gsub("%?.*$", "")), #script.requests))
+  return transfer.new(reply.answer(r, params, (call.url:gsub("%?.*$", "")), #script.requests), call.deadline)
 end
 
 ---- making one ----------------------------------------------------------------------

@@ -223,7 +223,7 @@ function tape.replay(path, options)
     local entry = find(entries, encode(redact.deep(request, call:blanker())))
     if not entry then unknown(path, entries, request) end
     entry.used = true
-    return transfer.new(timed(entry.answer, speed))
+    return transfer.new(timed(entry.answer, speed), call.deadline)
   end)
   return self
 end

@@ -32,13 +32,27 @@ local function plan(answer, now)
   return first, due, at + (answer.ends_after or 0)
 end
 
+local LATE = { kind = "timeout", phase = "total" }
+
+-- What comes too late doesn't come.
+local function cut_at(self, deadline)
+  if not deadline or self.over <= deadline then return end
+  for i = #self.due, 1, -1 do
+    if self.due[i] > deadline then self.due[i] = nil end
+  end
+  self.is_late = self.first > deadline
+  self.first, self.over, self.failed = math.min(self.first, deadline), deadline, LATE
+end
+
 --- Begins to answer.
 ---@param answer marea.testing.Answer
+---@param deadline number|nil of the call
 ---@return table transfer, any id
-function transfer.new(answer)
+function transfer.new(answer, deadline)
   local first, due, over = plan(answer, core.now())
-  local self = setmetatable({ answer = answer, first = first, due = due, over = over, taken = 0, mode = "held" },
-    metatable)
+  local self = setmetatable({ answer = answer, first = first, due = due, over = over, taken = 0, mode = "held",
+    failed = answer.failure, is_late = false, is_closed = false }, metatable)
+  cut_at(self, deadline)
   return self, self      -- any value names a waker, as long as it is its own
 end
 
@@ -78,7 +92,7 @@ function methods:done()
   return self.is_closed or not self.due[self.taken + 1] and core.now() >= self.over
 end
 
-function methods:closed() return self.is_closed or false end
+function methods:closed() return self.is_closed end
 
 function methods:close()
   self.is_closed = true
@@ -87,7 +101,7 @@ end
 
 ---- the head ---------------------------------------------------------------------
 
-function methods:status() return self.answer.status end
+function methods:status() return not self.is_late and self.answer.status or nil end
 
 function methods:head()
   local lines = { ("HTTP/1.1 %d \r\n"):format(self.answer.status or 0) }
@@ -97,12 +111,12 @@ function methods:head()
 end
 
 function methods:failure()
-  local failure = self.answer.failure
+  local failure = self.failed
   if failure then return failure.kind, failure.message or failure.kind, failure.phase end
 end
 
 function methods:received()
-  return #(self.answer.body or "") + #self.due
+  return self.is_late and 0 or #(self.answer.body or "") + #self.due
 end
 
 function methods:sent()
@@ -118,7 +132,7 @@ function methods:peek(n)
 end
 
 function methods:bytes()
-  if self.given then return nil end
+  if self.given or self.is_late then return nil end
   self.given = true
   return self.answer.body
 end

@@ -1,0 +1,74 @@
+-- SPDX-License-Identifier: MIT
+-- What a model is offered: an agent's tools, and a tool for each agent it may
+-- hand the conversation over to. Made anew for each run, so that agents can be
+-- given one another after they were made.
+
+local tool = require "marea.tool"
+
+local kit = {}
+
+local PREFIX = "transfer_to_"
+
+local function slug(name)
+  return (name:gsub("[^%w_-]", "_"))
+end
+
+--- The name of the tool that hands over to an agent.
+function kit.handoff_name(name)
+  return (PREFIX .. slug(name)):sub(1, 64)
+end
+
+local function handoff_wire(agent)
+  local description = ("Hands the conversation over to %s."):format(agent.name)
+  if agent.description then description = description .. " " .. agent.description end
+  return { type = "function", ["function"] = { name = kit.handoff_name(agent.name), description = description,
+    parameters = { type = "object", properties = {} } } }
+end
+
+local function add(self, name, what, wire)
+  if self.by_name[name] then error(("marea.agent: two tools are called %q"):format(name), 0) end
+  self.by_name[name] = what
+  self.wire[#self.wire + 1] = wire
+end
+
+--- by_name: name -> { tool = } or { handoff = agent }; wire: as it is sent.
+function kit.new(agent)
+  local self = { by_name = {}, wire = {} }
+  for _, one in ipairs(agent.tools or {}) do add(self, one.name, { tool = one }, tool.wire(one)) end
+  for _, other in ipairs(agent.handoffs or {}) do
+    add(self, kit.handoff_name(other.name), { handoff = other }, handoff_wire(other))
+  end
+  return self
+end
+
+--- A function that gives each agent's kit, making it once.
+function kit.kept()
+  local kits = {}
+  return function(agent)
+    local found = kits[agent]
+    if not found then
+      found = kit.new(agent)
+      kits[agent] = found
+    end
+    return found
+  end
+end
+
+--- The agent of that name among those that can be reached by handing over.
+---@return table|nil
+function kit.find_agent(root, name)
+  local seen, queue = { [root] = true }, { root }
+  for at = 1, math.huge do
+    local agent = queue[at]
+    if not agent then return nil end
+    if agent.name == name then return agent end
+    for _, other in ipairs(agent.handoffs or {}) do
+      if not seen[other] then
+        seen[other] = true
+        queue[#queue + 1] = other
+      end
+    end
+  end
+end
+
+return kit

@@ -1,0 +1,196 @@
+-- SPDX-License-Identifier: MIT
+-- One run of an agent: what it starts with, and what comes of it. However it
+-- ends, the conversation is one that can go on.
+
+local core = require "marea.core"
+local approval = require "marea.agent.approval"
+local guard = require "marea.agent.guard"
+local history = require "marea.agent.history"
+local kit = require "marea.agent.kit"
+local loop = require "marea.agent.loop"
+local normalise = require "marea.normalise"
+local talks = require "marea.agent.talk"
+local tell = require "marea.agent.tell"
+local usage = require "marea.usage"
+
+local run = {}
+
+local MAX_STEPS = 10
+
+local made = 0
+
+local function new_id()
+  made = made + 1
+  return ("run_%d"):format(made)
+end
+
+--- A run, not begun.
+---@param agent marea.Agent
+---@param talk marea.agent.Talk
+---@param options { data: any, emit: function|nil, max_steps: integer|nil, usage_limits: table|nil }|nil
+function run.new(agent, talk, options)
+  options = options or {}
+  local limits = options.usage_limits or agent.usage_limits
+  local self = {
+    id = new_id(), root = agent, agent = kit.find_agent(agent, talk.active) or agent, talk = talk,
+    kits = kit.kept(), data = options.data, emit = options.emit,
+    max_steps = options.max_steps or agent.max_steps or MAX_STEPS, limits = limits,
+    deadline = limits and limits.seconds and core.now() + limits.seconds,
+    usage = usage.new(), steps = 0, repairs = 0, repeats = {},
+    ids = history.ids(talk.messages), first = #talk.messages + 1, before = #talk.messages,
+  }
+  return self
+end
+
+---- what it starts with --------------------------------------------------------------------
+
+local function texts_of(messages)
+  local texts = {}
+  for _, message in ipairs(messages) do texts[#texts + 1] = normalise.content(message.content) end
+  return table.concat(texts, "\n")
+end
+
+--- Input as messages: a text, a message, or a list of them.
+function run.messages_of(input)
+  if input == nil then return {} end
+  if type(input) == "string" then return { { role = "user", content = input } } end
+  if input.role then return { input } end
+  return input
+end
+
+local function recall(self, text)
+  local memory = self.root.memory
+  local list = memory and memory:query(text) or {}
+  if list[1] then
+    for i, item in ipairs(list) do list[i] = "- " .. (type(item) == "table" and item.text or tostring(item)) end
+    self.recalled = "What you remember:\n" .. table.concat(list, "\n")
+  end
+end
+
+-- Returns why the run stops before it began, if it does.
+local function begin(self, messages)
+  local text = texts_of(messages)
+  if guard.input(self, text, { agent = self.agent.name, messages = self.talk.messages, data = self.data }) then
+    return "guardrail"
+  end
+  history.close(self.talk)      -- what still waited for a person was not approved
+  if self.talk.counters then usage.add(self.talk.usage, self.talk.counters.usage, false) end
+  self.talk.counters = nil
+  self.first, self.before = #self.talk.messages + 1, #self.talk.messages
+  for _, message in ipairs(messages) do
+    self.talk.messages[#self.talk.messages + 1] = talks.copy(message)
+  end
+  recall(self, text)
+end
+
+---- counters -----------------------------------------------------------------------------------
+
+--- Writes down what a run that waits must remember.
+function run.pause(self)
+  self.talk.counters = { steps = self.steps, repairs = self.repairs, repeats = self.repeats, usage = self.usage,
+    first = self.first }
+end
+
+--- Goes on counting where a run that waited stopped.
+function run.restore(self)
+  local counters = self.talk.counters
+  self.talk.counters = nil
+  if type(counters) ~= "table" then return end
+  self.steps, self.repairs = tonumber(counters.steps) or 0, tonumber(counters.repairs) or 0
+  self.repeats = type(counters.repeats) == "table" and counters.repeats or {}
+  self.first = tonumber(counters.first) or self.first
+  if type(counters.usage) == "table" then usage.add(self.usage, counters.usage) end
+end
+
+---- what comes of it -----------------------------------------------------------------------------
+
+---@class marea.AgentResult
+---@field output_text string
+---@field output any what `output` asked for
+---@field stop string
+---@field messages table[] the whole conversation
+---@field usage marea.Usage of this run
+---@field steps integer model calls
+---@field agent string who answered
+---@field pending marea.Pending[]|nil
+---@field guardrail table|nil { where, reason, text }
+---@field refusal string|nil
+---@field limit string|nil which usage limit was reached
+---@field state table|nil of a run that waits
+local metatable = { __name = "marea.agent.result" }
+
+function metatable:__tostring()
+  return self.output_text
+end
+
+--- Gives a result, also one that was data, its metatables.
+function run.bless(result)
+  if result.pending then approval.bless(result.pending) end
+  return setmetatable(result, metatable)
+end
+
+local function final_text(self)
+  if self.guardrail then return "" end
+  return self.text or ""
+end
+
+local function list_of(messages)
+  local out = {}
+  for i, message in ipairs(messages) do out[i] = message end
+  return setmetatable(out, getmetatable(messages))
+end
+
+--- The result of a run that stopped.
+---@return marea.AgentResult
+function run.result(self, stop)
+  local result = { output_text = final_text(self), output = self.output, stop = stop,
+    messages = list_of(self.talk.messages), usage = self.usage, steps = self.steps, agent = self.agent.name,
+    guardrail = self.guardrail, refusal = self.refusal, limit = self.limit }
+  if stop == "pending" then
+    result.pending = approval.list(self.talk.open, self.agent.name)
+    result.state = talks.save(self.talk, self.root.name, true)
+  end
+  return run.bless(result)
+end
+
+-- A call that failed at once leaves no question behind that nobody answered.
+local function take_back(self)
+  local messages = self.talk.messages
+  if self.steps > 1 or self.before >= #messages or messages[#messages].role ~= "user" then return end
+  for i = #messages, self.before + 1, -1 do messages[i] = nil end
+end
+
+-- A run that waits is counted with the rest once it has ended.
+local function settle(self, stop)
+  if stop == "pending" then return run.pause(self) end
+  history.close(self.talk)
+  usage.add(self.talk.usage, self.usage, false)
+end
+
+--- Runs it: from its input on, or where it waited. Returns the result, or nil
+--- and an error, which has the result as far as it came.
+---@param self table
+---@param input any
+---@param resumed boolean|nil
+---@return marea.AgentResult|nil, marea.error|nil
+function run.go(self, input, resumed)
+  if resumed then run.restore(self) end
+  local ok, stop, err = pcall(function()
+    local early = not resumed and begin(self, run.messages_of(input))
+    if early then return early end
+    return loop.go(self)
+  end)
+  settle(self, ok and stop or "error")
+  if not ok then error(stop, 0) end
+  if err then
+    take_back(self)
+    err.result = run.result(self, "error")
+    return nil, err
+  end
+  local result = run.result(self, stop)
+  if stop == "pending" then tell.event(self, { type = "pending", pending = result.pending }) end
+  tell.event(self, { type = "done", result = result })
+  return result
+end
+
+return run
