@@ -130,7 +130,8 @@ describe("the blocks of a response", function()
       local item = name == "reasoning_text" and ITEM or SUMMARY
       gather:add(decode('{"type":"response.completed","response":' .. whole_of(item) .. "}"), events)
       assert.same({ "a b", "c" }, { told(events) })
-      assert.same({ "a b", "c" }, { result.new(gather:result()).reasoning_text, result.new(gather:result()).output_text })
+      local whole = result.new(gather:result())
+      assert.same({ "a b", "c" }, { whole.reasoning_text, whole.output_text })
     end)
   end
 end)
