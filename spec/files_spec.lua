@@ -155,6 +155,48 @@ describe("a form", function()
     assert.same({ 200000, 200000, 200000 }, bodies)
   end)
 
+  it("is sent again, whole, where a kept connection turns out to be dead", function()
+    local dead = s:port_script({
+      { { wait_request = true }, { status = 200, body = '{"ok":true}' }, { wait_head = true }, { rst = true } },
+      { { wait_request = true }, { status = 200, body = '{"ok":true}' } } })
+    local path = dir.write("kept.bin", ("x"):rep(300000))
+    for _ = 1, 2 do
+      assert(faults.client(dead):request { path = "things", form = { file = { path = path }, other = { data = "y" } } })
+    end
+    local requests = dead.requests()
+    local last = assert(form.parts(requests[#requests]))
+    assert.is_true(requests[#requests].connection ~= requests[1].connection)
+    assert.equal(300000, #last[1].data)
+    assert.equal("y", last[2].data)
+    dead.forget()
+  end)
+
+  -- Whatever is in a name or a text, and whatever looks like a boundary.
+  it("comes apart again into what it was made of", function()
+    local alphabet = { '"', "\r", "\n", "\\", "%", "--", ";", "=", "\255", "é", "a", " ", "\r\n--", "'", "[" }
+    local function anything()
+      local out = {}
+      for i = 1, math.random(8) do out[i] = alphabet[math.random(#alphabet)] end
+      return table.concat(out)
+    end
+    local fields, count = {}, 0
+    for _ = 1, 60 do
+      local name = "n" .. anything()
+      if fields[name] == nil then count = count + 1 end
+      fields[name] = { data = anything(), filename = anything() }
+    end
+    local escapes = { ['"'] = "%22", ["\r"] = "%0D", ["\n"] = "%0A" }
+    local parts = sent(fields)
+    local by_name = {}
+    for _, part in ipairs(parts) do by_name[part.name] = part end
+    assert.equal(count, #parts)
+    for name, file in pairs(fields) do
+      local part = by_name[(name:gsub('["\r\n]', escapes))]
+      assert.equal(file.data, part.data)
+      assert.equal((file.filename:gsub('["\r\n]', escapes)), part.filename)
+    end
+  end)
+
   it("tells hooks nothing of what is in it, and sends the key in no part", function()
     local seen
     local told = faults.client(f, { api_key = "sk-secret", on = { request = function(r) seen = cjson.encode(r) end } })

@@ -178,7 +178,63 @@ describe("marea.testing.client", function()
   end
 end)
 
+describe("marea.testing.client and files", function()
+  local SOUND = "ID3\0\255"
+
+  it("answers with bytes, kept, streamed or saved", function()
+    local reply = { data = SOUND, content_type = "audio/mpeg" }
+    local client = marea.testing.client { replies = { reply, reply, reply, "a text is the sound" } }
+    local speech, path = client.audio.speech, os.tmpname()
+    assert.equal(SOUND, assert(speech:create { input = "x" }).data)
+    local stream = assert(speech:create({ input = "x" }, { stream = true }))
+    assert.equal(SOUND, stream:next())
+    assert.is_nil(stream:next())
+    assert.same({ data = "", size = 5, content_type = "audio/mpeg" }, assert(stream:result()))
+    assert.equal(5, assert(speech:create({ input = "x" }, { to = path })).size)
+    assert.equal("a text is the sound", assert(speech:create { input = "x" }).data)
+    os.remove(path)
+  end)
+
+  it("answers with transcripts, and shows what the form held", function()
+    local client = marea.testing.client { replies = { "uno dos", "uno dos",
+      { text = "no", expect = { language = "es" } }, { error = "too_large" } } }
+    local file = { data = SOUND, filename = "a.mp3" }
+    local function hear(params)
+      params.file = file
+      return client.audio.transcriptions:create(params)
+    end
+    assert.equal("uno dos", assert(hear { timestamp_granularities = { "word", "segment" } }).text)
+    assert.same({ model = "test", ["timestamp_granularities[]"] = { "word", "segment" },
+      file = { filename = "a.mp3", content_type = "audio/mpeg", size = 5 } }, client.requests[1])
+    local pieces = {}
+    for piece in assert(hear { stream = true }):text() do pieces[#pieces + 1] = piece end
+    assert.same({ "uno", " dos" }, pieces)
+    assert(hear { language = "es" })
+    assert.equal("too_large", select(2, hear {}).kind)
+  end)
+end)
+
 describe("a tape", function()
+  it("keeps sound byte by byte, and tells one upload from another", function()
+    local path, f = os.tmpname(), server.shared():script({}, { serve = true })
+    local real = marea.client { base_url = f.base_url, model = "m" }
+    local sound = assert(real.audio.speech:create { input = "Hola", voice = "v", response_format = "wav" }).data
+    local function play(client)
+      local speech = assert(client.audio.speech:create { input = "Hola", voice = "v", response_format = "wav" })
+      local heard = assert(client.audio.transcriptions:create { file = { data = "ID3", filename = "a.mp3" } })
+      return { speech.data, speech.content_type, heard.text }
+    end
+    local recorded = play(marea.testing.record(path, real))
+    assert.same({ sound, "audio/wav", "A script heard 3 bytes of a.mp3." }, recorded)
+    local replayed = marea.testing.replay(path, { base_url = f.base_url, model = "m" })
+    assert.same(recorded, play(replayed))
+    replayed = marea.testing.replay(path, { base_url = f.base_url, model = "m" })
+    local other = { data = "ID", filename = "a.mp3" }
+    local err = calls.failure(function() replayed.audio.transcriptions:create { file = other } end)
+    assert.is_truthy(tostring(err):find("a request is not on the tape", 1, true))
+    os.remove(path)
+  end)
+
   local path, s
   local KEY = "sk-a-key-not-to-be-written"
 

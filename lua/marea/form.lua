@@ -95,6 +95,23 @@ local function make(level, who, params, wanted)
   return texts
 end
 
+--- What a form holds, to be looked at: texts by name, and of files all but their
+--- bytes. A name that comes more than once has a list.
+---@param parts table[]
+---@return table
+function form.shown(parts)
+  local out = {}
+  for _, part in ipairs(parts) do
+    local name = part.name or "file"
+    local value = part.size and { filename = part.filename, content_type = part.type, size = part.size } or part.data
+    if name:find("%[%]$") then
+      out[name] = out[name] or json.array {}
+      table.insert(out[name], value)
+    else out[name] = value end
+  end
+  return out
+end
+
 -- Of the first file that is too large for the provider.
 local function find_too_large(parts, preset)
   for _, part in ipairs(parts) do

@@ -5,6 +5,7 @@
 
 local check = require "marea.check"
 local client = require "marea.client"
+local forms = require("marea.compat").lazy "marea.form"
 local json = require "marea.json"
 local reply = require "marea.testing.reply"
 local show = require "marea.testing.show"
@@ -82,6 +83,7 @@ local function run_out(script)
 end
 
 local function read_request(call)
+  if call.form then return forms.shown(call.form) end
   local params = call.body and json.decode(call.body)
   if type(params) == "table" then return params end
   return { method = call.method, url = call.url, body = call.body }

@@ -4,6 +4,7 @@
 -- or a wire completion, which goes out as it is. Where the call is streamed, the
 -- same comes in pieces.
 
+local files = require("marea.compat").lazy "marea.testing.files"
 local json = require "marea.json"
 
 local null = json.null
@@ -17,13 +18,15 @@ local reply = {}
 ---@field tool_calls table[]|nil each { name =, arguments = table or JSON text, id = }
 ---@field usage table|nil
 ---@field finish_reason string|nil
+---@field data string|nil bytes, such as speech, of the type `content_type`
+---@field content_type string|nil
 ---@field error string|table|nil a kind, or { kind =, status =, message =, code = }; after a text: the stream breaks
 ---@field expect string|table|function|nil what the request must hold, see client.lua
 ---@field after number|nil seconds until the answer begins
 ---@field pause number|nil seconds before each piece of a stream
 
 local fields = { text = true, reasoning = true, refusal = true, tool_calls = true, usage = true, finish_reason = true,
-  error = true, expect = true, after = true, pause = true, model = true }
+  error = true, expect = true, after = true, pause = true, model = true, data = true, content_type = true }
 
 --- Whether the table is in our words, and what in it is not, for an error.
 function reply.check(value)
@@ -35,6 +38,7 @@ end
 
 --- Whether the table is an answer as the wire has it.
 function reply.is_wire(value)
+  if type(value.data) == "string" then return false end
   return value.choices ~= nil or value.output ~= nil or value.data ~= nil or value.object ~= nil
 end
 
@@ -192,6 +196,8 @@ end
 ---@return marea.testing.Answer
 function reply.answer(r, params, path, number)
   if type(r) == "string" then r = { text = r } end
+  local carries_files = type(r.data) == "string" or path:find("/audio/%a+$")
+  if carries_files and not r.error then return files.answer(r, params, path) end
   if reply.is_wire(r) then
     if path:find("responses$") then return response_answer(r, {}, params) end
     if params.stream ~= true then return whole_answer(r, {}) end

@@ -5,7 +5,9 @@
 -- blanked in all that is.
 
 local core = require "marea.core"
+local base64 = core.base64
 local client = require "marea.client"
+local forms = require("marea.compat").lazy "marea.form"
 local json = require "marea.json"
 local loop = require "marea.loop"
 local redact = require "marea.redact"
@@ -27,6 +29,7 @@ end
 -- The request as it is compared.
 local function asked(call)
   local body = call.body and json.decode(call.body)
+  if call.form then body = forms.shown(call.form) end
   if body == nil then body = call.body end
   return { method = call.method, path = path_of(call), body = body }
 end
@@ -101,9 +104,15 @@ function recorder:bytes()
   local body = self.real:bytes()
   if body then
     self.entry.after = self.entry.after or seconds_since(self)
-    self.entry.body = (self.entry.body or "") .. body
+    self.bytes_taken[#self.bytes_taken + 1] = body
   end
   return body
+end
+
+-- Sound is no text: JSON would not bring it back.
+local function keep_body(entry, body)
+  if json.decode(json.encode(body)) == body then entry.body = body
+  else entry.body_base64 = base64.encode(body) end
 end
 
 -- As readers of text get it: whole chunks are for the tape.
@@ -112,6 +121,7 @@ function recorder.pull_whole() end
 local function write(self)
   local entry, real = self.entry, self.real
   local kind, message, phase = real:failure()
+  if self.bytes_taken[1] then keep_body(entry, table.concat(self.bytes_taken)) end
   entry.status, entry.headers = real:status(), head_fields(real:head())
   if kind then entry.failure = { kind = kind, message = message, phase = phase } end
   local line = encode(redact.deep({ request = self.asked, answer = entry }, self.blank))
@@ -132,7 +142,7 @@ local function recording(path)
   return function(call, ...)
     local real, id = loop.engine():transfer(...)
     local self = { real = real, path = path, entry = {}, asked = asked(call), blank = call:blanker(),
-      last = core.now(), written = false }
+      last = core.now(), written = false, bytes_taken = {} }
     return setmetatable(self, recorder_mt), id
   end
 end
@@ -196,6 +206,7 @@ local function timed(answer, speed)
   for key, value in pairs(answer) do out[key] = value end
   local function time(after) return speed and after and after / speed or nil end
   out.after = time(answer.after)
+  out.body = answer.body or answer.body_base64 and base64.decode(answer.body_base64)
   out.events = answer.events and {} or nil
   for i, event in ipairs(answer.events or {}) do
     out.events[i] = { value = event.value, text = event.text, type = event.type, done = event.done,

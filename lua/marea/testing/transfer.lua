@@ -128,6 +128,7 @@ end
 function methods:read_as(mode) self.mode = mode end
 
 function methods:peek(n)
+  if self.given then return "" end
   return self.answer.events and ("data:"):sub(1, n) or (self.answer.body or ""):sub(1, n)
 end
 
