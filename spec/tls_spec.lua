@@ -22,7 +22,7 @@ describe("TLS", function()
     certs.make(dir)
     upstream = s:port_script { { { serve = true } } }
     strangers = s:port_script { { { serve = true } } }
-    local old = 'ssl_protocols TLSv1 TLSv1.1; ssl_ciphers "ALL:@SECLEVEL=0";'
+    local function old(version) return "ssl_protocols " .. version .. '; ssl_ciphers "ALL:@SECLEVEL=0";' end
     web = nginx.start(dir, {
       good = { cert = "good", upstream = upstream.port },
       http1 = { cert = "good", upstream = upstream.port, http2 = false },
@@ -30,7 +30,12 @@ describe("TLS", function()
       wronghost = { cert = "wronghost", upstream = strangers.port },
       unknown = { cert = "unknown", upstream = strangers.port },
       selfsigned = { cert = "selfsigned", upstream = strangers.port },
-      old = { cert = "good", upstream = strangers.port, more = old },
+      wrongip = { cert = "wrongip", upstream = strangers.port },
+      nul = { cert = "nul", upstream = strangers.port },
+      tls10 = { cert = "good", upstream = strangers.port, more = old "TLSv1" },
+      tls11 = { cert = "good", upstream = strangers.port, more = old "TLSv1.1" },
+      tls12 = { cert = "good", upstream = upstream.port, more = "ssl_protocols TLSv1.2;" },
+      tls13 = { cert = "good", upstream = upstream.port, more = "ssl_protocols TLSv1.3;" },
     })
   end)
 
@@ -45,7 +50,8 @@ describe("TLS", function()
   after_each(guard.check)
 
   local function place(name)
-    return { base_url = "https://127.0.0.1:" .. web.ports[name] .. "/v1" }
+    local host = name == "nul" and "localhost" or "127.0.0.1"
+    return { base_url = "https://" .. host .. ":" .. web.ports[name] .. "/v1" }
   end
 
   local function client_of(name, options)
@@ -92,7 +98,12 @@ describe("TLS", function()
     assert.equal("HTTP/1.1", result.response.headers["x-protocol"])
   end)
 
-  for _, name in ipairs { "expired", "wronghost", "unknown", "selfsigned", "old" } do
+  it("speaks version 1.2 and 1.3", function()
+    guard.pooled = 2
+    for _, name in ipairs { "tls12", "tls13" } do assert(faults.ask(client_of(name))) end
+  end)
+
+  for _, name in ipairs { "expired", "wronghost", "wrongip", "nul", "unknown", "selfsigned", "tls10", "tls11" } do
     for _, streamed in ipairs { false, true } do
       it(("fails as tls and sends nothing: %s%s"):format(name, streamed and ", streamed" or ""), function()
         local call = streamed and faults.read or faults.ask
@@ -189,6 +200,40 @@ describe("TLS", function()
     assert.equal("protocol", err.kind)
     assert.equal(302, err.status)
     assert.equal(0, #target.requests())
+  end)
+
+  it("that ends without a good-bye is no end of an answer that isn't whole", function()
+    local head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+    local bodies = {
+      whole = head .. "\r\n" .. faults.COMPLETION,
+      half = head .. "\r\n" .. faults.COMPLETION:sub(1, 40),
+      chunked = head .. "transfer-encoding: chunked\r\n\r\n" .. faults.chunk(faults.COMPLETION),
+      stream = faults.SSE_HEAD .. faults.text("uno"),
+      ended = faults.SSE_HEAD .. faults.text("uno", "stop") .. faults.DONE,
+    }
+    local scripts, raw, outcomes = {}, {}, {}
+    for name, bytes in pairs(bodies) do
+      scripts[name] = s:port_script { { { wait_request = true }, { send = bytes }, { keep_open = true } } }
+      raw[name] = { cert = "good", upstream = scripts[name].port, raw = true, alpn = "http/1.1" }
+    end
+    local site = nginx.start(dir, raw)
+    marea.run(function()
+      for name in pairs(bodies) do
+        local call = (name == "stream" or name == "ended") and faults.read or faults.ask
+        marea.spawn(function()
+          local got, err = call(faults.client({ base_url = "https://127.0.0.1:" .. site.ports[name] .. "/v1" },
+            { ca_file = dir .. "/ca.pem" }))
+          outcomes[name] = err and err.kind or tostring(got)
+        end)
+      end
+      marea.sleep(0.3)
+      assert.same({ ended = "uno" }, outcomes)
+      site:kill()
+    end)
+    assert.same({ whole = "hecho", half = "decode", chunked = "truncated", stream = "truncated", ended = "uno" },
+      outcomes)
+    site:stop()
+    for _, script in pairs(scripts) do script.forget() end
   end)
 
   it("whose server is gone in the middle of a stream is truncated", function()

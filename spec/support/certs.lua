@@ -25,8 +25,14 @@ local function leaf(dir, name, issuer, san, days)
     .. ("-days %d -extfile %s.ext -out %s.pem"):format(days, name, name))
 end
 
+-- The one name "localhost\0.evil.example": a checker that stops at NUL is fooled.
+local NUL_NAME = "DER:30:19:82:17:" .. ("localhost\0.evil.example"):gsub(".", function(c)
+  return ("%02x:"):format(c:byte())
+end):sub(1, -2)
+
 ---Makes them all in `dir`. Each is `<name>.pem` with `<name>.key`: `ca`, `good`,
----`expired`, `wronghost`, `unknown` (of another authority), `selfsigned`.
+---`expired`, `wronghost`, `wrongip`, `nul` (of a name with a NUL after
+---"localhost"), `unknown` (of another authority), `selfsigned`.
 ---@param dir string an empty directory
 function certs.make(dir)
   authority(dir, "ca")
@@ -34,6 +40,8 @@ function certs.make(dir)
   leaf(dir, "good", "ca", SAN, 2)
   leaf(dir, "expired", "ca", SAN, -1)
   leaf(dir, "wronghost", "ca", "DNS:elsewhere.example,IP:127.0.0.9", 2)
+  leaf(dir, "wrongip", "ca", "IP:127.0.0.9,DNS:127.0.0.1", 2)
+  leaf(dir, "nul", "ca", NUL_NAME, 2)
   leaf(dir, "unknown", "stranger", SAN, 2)
   run(dir, ("openssl req -x509 %s -keyout selfsigned.key -out selfsigned.pem -subj '/CN=127.0.0.1' ")
     :format(KEY) .. "-addext 'subjectAltName=" .. SAN .. "' -days 2")

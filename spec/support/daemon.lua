@@ -88,6 +88,11 @@ function methods:log(name)
   return daemon.read(self.dir .. "/" .. name)
 end
 
+---Ends it so that it can't say good-bye.
+function methods:kill()
+  os.execute(("kill -9 $(cat %s/child)"):format(self.dir))
+end
+
 function methods:stop()
   if self.stopped then return end
   self.stopped = true
