@@ -11,6 +11,17 @@ common.messages = {
   { role = "user", content = "What is the capital of Spain, and where does it lie?" },
 }
 
+--- Counts the vectors of an answer; `sum` is of each one's two ends.
+---@param seen { vectors: integer, floats: integer, sum: number }
+function common.add_vectors(seen, data)
+  for _, item in ipairs(data) do
+    local vector = item.embedding
+    seen.vectors = seen.vectors + 1
+    seen.floats = seen.floats + #vector
+    seen.sum = seen.sum + vector[1] + vector[#vector]
+  end
+end
+
 --- Compares what was seen with the arguments and prints it as one line of JSON.
 ---@param seen table<string, number>
 function common.report(seen)
