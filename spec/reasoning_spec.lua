@@ -89,6 +89,32 @@ describe("reasoning", function()
     end)
   end
 
+  it("in parts adds up to the parts of the whole answer", function()
+    local deltas = {
+      [[{"content":[{"type":"thinking","thinking":[{"type":"text","text":"a "}]}]}]],
+      [[{"content":[{"type":"thinking","thinking":[{"type":"text","text":"b"}],"closed":true}]}]],
+      [[{"content":"c"}]], [[{"content":" d"}]],
+      [[{"content":[{"type":"reference","reference_ids":[1]}]}]],
+      [[{"content":[{"type":"reference","reference_ids":[2]},{"type":"text","text":"e"}]}]],
+      [[{"content":[{"type":"thinking","thinking":"f"}]}]], [[{"content":[{"type":"thinking","thinking":"g"}]}]],
+      [[{"content":" h"}]],
+    }
+    local gather = chat.new(1)
+    for i, delta in ipairs(deltas) do
+      gather:add(chunk(delta), {})
+      if i % 2 == 0 then gather:result() end      -- a snapshot changes nothing
+    end
+    gather:add(chunk("{}", '"stop"'), {})
+    local whole = result.new(gather:result())
+    assert.equal(json.encode(decode([=[[
+      {"type":"thinking","thinking":[{"type":"text","text":"a b"}],"closed":true},{"type":"text","text":"c d"},
+      {"type":"reference","reference_ids":[1]},{"type":"reference","reference_ids":[2]},{"type":"text","text":"e"},
+      {"type":"thinking","thinking":"fg"},{"type":"text","text":" h"}]]=]), { sort = true }),
+      json.encode(whole.choices[1].message.content, { sort = true }))
+    assert.same({ "a bfg", "c de h" }, { whole.reasoning_text, whole.output_text })
+    assert.is_nil(whole.choices[1].message.reasoning_content)
+  end)
+
   it("is nested without bound nowhere", function()
     local nested = { text = "a" }
     for _ = 1, 100 do nested = { content = { nested } } end

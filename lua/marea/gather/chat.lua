@@ -5,6 +5,7 @@
 -- heard of are kept too: the last one said counts, nothing is summed.
 
 local joined = require("marea.compat").lazy "marea.gather.joined"
+local content = require("marea.compat").lazy "marea.gather.content"
 local json = require "marea.json"
 local normalise = require "marea.normalise"
 
@@ -81,15 +82,22 @@ local function add_text(self, slot, key, value, out)
   self.said_key = key
 end
 
+-- Text that came before, or between, parts is a part too.
+local function take_text(slot)
+  slot.content = slot.content or {}
+  local text = table.concat(slot.pieces.content or {})
+  slot.pieces.content = nil
+  if text ~= "" then content.add(slot.content, text) end
+end
+
 function delta_fields.content(self, slot, value, out)
   if type(value) ~= "table" then return add_text(self, slot, "content", value, out) end
   local text, reasoning = normalise.content(value)
   self.plain = false
-  if reasoning then
-    add_piece(slot, "reasoning_content", reasoning)
-    out[#out + 1] = { type = "reasoning", text = reasoning, index = slot.index }
-  end
-  if text ~= "" then add_text(self, slot, "content", text, out) end
+  take_text(slot)
+  content.add(slot.content, value)
+  if reasoning then out[#out + 1] = { type = "reasoning", text = reasoning, index = slot.index } end
+  if text ~= "" then out[#out + 1] = { type = "text", text = text, index = slot.index } end
 end
 
 -- The event for reasoning is made once for a delta, whatever fields say it.
@@ -365,7 +373,7 @@ local function has_said(slot)
   for key, value in pairs(slot.message) do
     if key ~= "role" and value ~= null then return true end
   end
-  return slot.parts ~= nil or #slot.calls > 0
+  return slot.parts ~= nil or slot.content and slot.content[1] ~= nil or #slot.calls > 0
 end
 
 --- Has anything been said at all?
@@ -406,6 +414,10 @@ local function message_of(slot)
     if key ~= "text" then message[key] = table.concat(pieces) end
   end
   for key, part in pairs(slot.parts or {}) do message[key] = part:whole() end
+  if slot.content then
+    take_text(slot)
+    message.content = content.whole(slot.content)
+  end
   if message.content == nil then message.content = null end
   if slot.calls_said then
     message.tool_calls = json.array {}
