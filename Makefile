@@ -87,7 +87,7 @@ CORE  = $(BUILD_DIR)/marea/core.so
 NET   = $(BUILD_DIR)/marea/net.so
 BOTH_C = $(patsubst %,csrc/%.c,base64 json lbase64 lfile ljson lvector sink source timers)
 CORE_C = csrc/lcore.c $(BOTH_C)
-NET_C  = $(filter-out csrc/lcore.c,$(wildcard csrc/*.c))
+NET_C  = $(filter-out csrc/lcore.c csrc/bundle.c,$(wildcard csrc/*.c))
 objs  = $(patsubst csrc/%.c,$(BUILD_DIR)/obj/%.o,$(1))
 OBJS  = $(call objs,$(wildcard csrc/*.c))
 LUA_FILES = $(shell find lua -name '*.lua' 2>/dev/null)
@@ -132,6 +132,31 @@ $(BUILD_DIR)/flags: FORCE
 	@echo '$(COMPILE) $(LINK)' | cmp -s - $@ || echo '$(COMPILE) $(LINK)' > $@
 
 -include $(OBJS:.o=.d)
+
+# For programs that embed Lua: one object in which all but the entry is private,
+# with the Lua files inside.
+STATIC = $(BUILD_DIR)/libmarea.a
+OBJCOPY ?= objcopy
+ifeq ($(shell uname),Darwin)
+ONLY_ENTRY = $(LD) -r -exported_symbol _luaopen_marea -o $(1) $(2)
+else
+ONLY_ENTRY = $(LD) -r -o $(1) $(2) && $(OBJCOPY) --keep-global-symbol=luaopen_marea $(1)
+endif
+
+static: $(STATIC)  ## build libmarea.a for LUA_VERSION: for C programs (csrc/marea.h)
+
+$(STATIC): $(OBJS) $(BUILD_DIR)/obj/bundle_text.o
+	@echo "  AR  $@"
+	$(Q)rm -f $@
+	$(Q)$(call ONLY_ENTRY,$(BUILD_DIR)/obj/all.o,$^) && $(AR) rcs $@ $(BUILD_DIR)/obj/all.o
+
+$(BUILD_DIR)/obj/bundle_text.o: $(BUILD_DIR)/obj/bundle_text.c
+	@echo "  CC  $@"
+	$(Q)$(COMPILE) -Icsrc -c -o $@ $<
+
+$(BUILD_DIR)/obj/bundle_text.c: FORCE | $(BUILD_DIR)/flags
+	@sh csrc/bundle.sh $(LUA_FILES) > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 nvim:  ## build for Neovim in place, as a plugin manager wants it
 	@$(MAKE) all LUA_VERSION=5.1 BUILD_DIR=build/5.1
@@ -299,5 +324,5 @@ help:  ## this list
 
 MAKEFLAGS += --no-print-directory
 .SECONDARY:
-.PHONY: all readme nvim install uninstall test asan valgrind demo bench bench-peers fuzz fuzz-smoke lint \
+.PHONY: all readme static nvim install uninstall test asan valgrind demo bench bench-peers fuzz fuzz-smoke lint \
   deps deps-fuzz clean help FORCE
