@@ -288,14 +288,17 @@ describe("an answer of a provider whose preset names no tags", function()
     end
   end)
 
-  it("loads nothing that knows of tags", function()
-    local child = require("spec.support.child")
-    local f = server.shared():script({ { { status = 200, body = completion { role = "assistant", content = "a" } } } })
-    local output = child.code([[
-      local marea = require "marea"
-      print(marea.client({ provider = "openai", base_url = ..., api_key = "k", model = "m" }):ask "x")
-      print(package.loaded["marea.think"], package.loaded["marea.options"])
-    ]], { f.base_url })
-    assert.equal("a\nnil\tnil\n", output)
+  it("loads nothing that knows of tags, of named options, or of what a preset requires", function()
+    local child, body = require("spec.support.child"), completion { role = "assistant", content = "a" }
+    for _, name in ipairs { "openai", "nan" } do
+      local f = server.shared():script({ { { status = 200, body = body } } })
+      local output = child.code([[
+        local marea = require "marea"
+        local name, base_url = ...
+        print(marea.client({ provider = name, base_url = base_url, api_key = "k", model = "m" }):ask "x")
+        print(package.loaded["marea.think"], package.loaded["marea.options"], package.loaded["marea.bounds"])
+      ]], { name, f.base_url })
+      assert.equal("a\nnil\tnil\tnil\n", output)
+    end
   end)
 end)

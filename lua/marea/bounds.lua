@@ -9,12 +9,11 @@ local bounds = {}
 
 --- Puts in what the page requires and the caller left out. Returns the name of
 --- what only the caller can know.
----@param preset marea.preset
----@param path string
+---@param required table of the endpoint
 ---@param params table
 ---@return string|nil missing
-function bounds.fill(preset, path, params)
-  for key, value in pairs((preset.required or {})[path] or {}) do
+function bounds.fill(required, params)
+  for key, value in pairs(required) do
     if type(key) == "number" then
       if params[value] == nil then return value end
     elseif params[key] == nil then params[key] = value end
@@ -22,16 +21,15 @@ function bounds.fill(preset, path, params)
 end
 
 --- The error for the first parameter that is out of range, or nil.
----@param preset marea.preset
----@param path string
+---@param ranges table<string, number[]> of the endpoint
 ---@param params table
+---@param provider string|nil
 ---@return marea.error|nil
-function bounds.check(preset, path, params)
-  local ranges = preset.ranges and preset.ranges[path]
-  for name, range in pairs(ranges or {}) do
+function bounds.check(ranges, params, provider)
+  for name, range in pairs(ranges) do
     local value = params[name]
     if type(value) == "number" and not (value >= range[1] and value <= range[2]) then
-      return Error.new { kind = "bad_request", param = name, provider = preset.name, attempts = {},
+      return Error.new { kind = "bad_request", param = name, provider = provider, attempts = {},
         message = ("%s must be from %s to %s, not %s"):format(name, range[1], range[2], value) }
     end
   end

@@ -231,7 +231,9 @@ local function send(s, endpoint, params, options, level, who)
   if endpoint.bytes or options.to then return fetch(call, endpoint, params, options) end
   local answer, err = request.send(call)
   if not answer then return nil, err end
-  if s.preset.reasoning then answer.think_tags = think.tags(s.preset, type(params) == "table" and params.model) end
+  if s.preset.reasoning and s.preset.reasoning.tags then
+    answer.think_tags = think.tags(s.preset, type(params) == "table" and params.model)
+  end
   if streamed then
     return stream.open(call, answer, choices_asked(params), function()
       return read_result(call, answer, endpoint, params)
@@ -251,13 +253,16 @@ local function send_parts(s, endpoint, parts, whole, options, level, who)
   end)
 end
 
+local NONE = {}
+
 -- The parameters as they go out: the caller's, what named options and the
 -- preset put in, and what he left to us.
 local function complete(s, endpoint, params, effect, level)
   local out = {}
   for key, value in pairs(params) do out[key] = value end
   if effect then settings.fill(out, effect) end
-  local missing = s.preset.required and bounds.fill(s.preset, endpoint.path, out)
+  local required = (s.preset.required or NONE)[endpoint.path]
+  local missing = required and bounds.fill(required, out)
   if missing then
     error(("%s: %s needs %s"):format(endpoint.who, s.preset.name or "the provider", missing), level + 1)
   end
@@ -322,7 +327,8 @@ function client.call(s, endpoint, params, options, level)
   if endpoint.kind and params.model == nil and not optional then
     error(who .. ": no model given, and the client has none for " .. endpoint.kind, level + 1)
   end
-  local refused = s.preset.ranges and bounds.check(s.preset, endpoint.path, params)
+  local ranges = (s.preset.ranges or NONE)[endpoint.path]
+  local refused = ranges and bounds.check(ranges, params, s.preset.name)
   if refused then return nil, refused end
   local sent = { method = endpoint.method, path = endpoint.path, choices = endpoint.choices,
     streamed = endpoint.streams and params.stream == true, bytes = endpoint.bytes, text = endpoint.text,
