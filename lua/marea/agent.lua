@@ -118,6 +118,15 @@ function agent.is(value)
   return getmetatable(value) == metatable
 end
 
+--- The options an agent was made with, as they are now.
+---@return table
+function agent.options(self)
+  local out = {}
+  for name in pairs(fields) do out[name] = rawget(self, name) end
+  out.output = self.output and self.output.form or nil
+  return out
+end
+
 local function conversation_of(self, name)
   local talk = conversations[self]
   if not talk then error(("call it with a colon: agent:%s()"):format(name), 3) end
@@ -197,12 +206,13 @@ end
 
 local function restore(self, data)
   if data.stop ~= "pending" or type(data.state) ~= "table" then return nil, "nothing waits in it" end
+  local talk, why = talks.load(data.state, data.messages)
+  if not talk then return nil, why end
   if data.state.name ~= self.name then
     return nil, ("it is of the agent %q, not of %q"):format(tostring(data.state.name), self.name)
   end
-  local talk, why = talks.load(data.state, data.messages)
-  if talk and not talk.open then return nil, "nothing waits in it" end
-  return talk, why
+  if not talk.open then return nil, "nothing waits in it" end
+  return talk
 end
 
 --- Goes on with a run that waited: a result, or its data, from this process or

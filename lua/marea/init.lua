@@ -10,6 +10,8 @@ local fields = {
 
   tool = { "marea.tool", "new" },
   agent = { "marea.agent", "new" },
+  dump = { "marea.dump", "dump" },
+  load = { "marea.dump", "load" },
   on = { "marea.observe", "on" },
 
   nearest = { "marea.vector", "nearest" },
@@ -63,6 +65,8 @@ end
 ---@field audio fun(source: string|table): table|nil, marea.error|nil a part of a message, from a file
 ---@field base64 { encode: (fun(bytes: string): string), decode: (fun(text: string): string|nil, string|nil) }
 ---@field agent fun(options: table): marea.Agent
+---@field dump fun(value: any, registry: table|nil): table
+---@field load fun(data: table, registry: table|nil): any
 ---@field on fun(event: string, f: fun(event: table)): fun()
 ---@field testing { client: function, record: function, replay: function, offline: function }
 ---@field null userdata JSON's null, the same value as cjson.null

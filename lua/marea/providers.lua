@@ -34,6 +34,8 @@ local url = require("marea.compat").lazy "marea.url"
 ---@field max_tokens_parameter? string the name to write the bound on tokens with
 ---@field formats? table<string, string[]> by endpoint: values of response_format
 ---@field reasoning? marea.preset.reasoning
+---@field structured_output? string how agents ask for a schema: json_schema, json_object, tool or prompt
+---@field strict_schemas? boolean such a schema goes out as a strict one
 ---@field options? table<string, marea.preset.option> named options: see marea.options
 
 ---@class marea.preset.limits

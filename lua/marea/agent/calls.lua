@@ -115,7 +115,10 @@ local function judge_final(run, call)
   local decoded, problem = decode(call.arguments or call.arguments_json)
   local value
   if decoded then value, problem = output.check(run.agent.output, decoded) end
-  if problem then return fail(call, output.complaint(problem)) end
+  if problem then
+    run.failed = output.too_many(run, problem)
+    return fail(call, output.complaint(problem))
+  end
   call.content, run.final, run.output = "Taken.", true, value
 end
 

@@ -96,10 +96,7 @@ end
 ---@return table|nil result, marea.error|nil
 function methods:result()
   local s = state_of(self, "result")
-  while not s.over and not s.closed do
-    local event, err = self:next()
-    if event == nil and err ~= nil then return nil, err end
-  end
+  repeat local event = self:next() until event == nil
   return s.result, s.err
 end
 

@@ -10,7 +10,6 @@
 -- calls.lua, what asks the model model.lua, what bounds it all limits.lua.
 
 local calls = require "marea.agent.calls"
-local Error = require "marea.error"
 local guard = require "marea.agent.guard"
 local history = require "marea.agent.history"
 local json = require "marea.json"
@@ -21,16 +20,12 @@ local tell = require "marea.agent.tell"
 
 local loop = {}
 
-local REPAIRS = 2
-
 ---- the end of an answer ----------------------------------------------------------------------
 
 -- Asks again, so many times, for an answer that fits.
 local function repair(run, problems)
-  run.repairs = run.repairs + 1
-  if run.repairs > (run.agent.output_retries or REPAIRS) then
-    return nil, Error.new { kind = "validation", message = "the answer doesn't fit the schema: " .. problems }
-  end
+  local err = output.too_many(run, problems)
+  if err then return nil, err end
   local messages = run.talk.messages
   messages[#messages + 1] = { role = "user", content = output.complaint(problems) }
 end
@@ -97,6 +92,7 @@ end
 -- What the model gave by the tool for it was checked there.
 local function run_calls(run)
   local stop = calls.run(run)
+  if run.failed then return nil, run.failed end
   if stop or not run.final then return stop end
   return check_guard(run, json.encode(run.output))
 end

@@ -3,6 +3,7 @@
 -- say (`structured_output`): by response_format, by a tool, or in words. What
 -- comes is checked whichever way it was asked for.
 
+local Error = require "marea.error"
 local json = require "marea.json"
 local lazy = require("marea.compat").lazy
 local partial = lazy "marea.partial"
@@ -30,19 +31,21 @@ end
 ---@param level integer|nil
 function output.new(form, level)
   local s = schema.new(form, "marea.agent, output", (level or 1) + 1)
-  if is_object(s) then return { schema = s, wrapped = false } end
+  if is_object(s) then return { schema = s, wrapped = false, form = form } end
   local wrapper = { type = "object", properties = { value = s }, required = json.array { "value" },
     additionalProperties = false }
   wrapper["$defs"], wrapper.definitions = s["$defs"], s.definitions
-  return { schema = wrapper, wrapped = true }
+  return { schema = wrapper, wrapped = true, form = form }
 end
 
 ---- how to ask -----------------------------------------------------------------------------
 
 -- What the preset says of the model, or of all its models; nil: it doesn't say.
 local function said(preset, model)
+  model = model or preset and preset.default_model and preset.default_model.chat
   local known = preset and preset.models and model and preset.models[model]
-  return known and known.structured_output or preset and preset.structured_output
+  if known and known.structured then return "json_schema" end
+  return preset and preset.structured_output
 end
 
 --- The way to ask a client's model, and whether it is a guess. Where several
@@ -59,8 +62,28 @@ function output.mode(client, model)
   return mode, guessed
 end
 
-local function strict(client)
-  return client.preset and client.preset.strict_schemas or nil
+-- Strict is possible only where every object has all its properties, and no
+-- others.
+local function is_closed(s)
+  if type(s) ~= "table" then return true end
+  if s.properties then
+    local required = {}
+    for _, name in ipairs(s.required or {}) do required[name] = true end
+    if s.additionalProperties ~= false then return false end
+    for name, inner in pairs(s.properties) do
+      if not required[name] or not is_closed(inner) then return false end
+    end
+  end
+  for _, key in ipairs { "anyOf", "$defs", "definitions" } do
+    for _, inner in pairs(s[key] or {}) do
+      if not is_closed(inner) then return false end
+    end
+  end
+  return is_closed(s.items)
+end
+
+local function strict(plan, client)
+  return client.preset and client.preset.strict_schemas and is_closed(plan.schema) or nil
 end
 
 local function in_words(s)
@@ -77,7 +100,7 @@ local BY_TOOL = ("When you have the answer, give it by calling the tool %s, and 
 function output.ask(plan, mode, params, client)
   if mode == "json_schema" then
     params.response_format = { type = "json_schema",
-      json_schema = { name = "answer", schema = plan.schema, strict = strict(client) } }
+      json_schema = { name = "answer", schema = plan.schema, strict = strict(plan, client) } }
   elseif mode == "json_object" then
     params.response_format = { type = "json_object" }
     return in_words(plan.schema)
@@ -133,6 +156,16 @@ function output.read(plan, text)
   local value, problems = decode(text)
   if value == nil then return nil, problems end
   return output.check(plan, value)
+end
+
+local REPAIRS = 2
+
+--- Counts an answer that didn't do. Returns the error once it is one too many.
+---@return marea.error|nil
+function output.too_many(run, problems)
+  run.repairs = run.repairs + 1
+  if run.repairs <= (run.agent.output_retries or REPAIRS) then return nil end
+  return Error.new { kind = "validation", message = "the answer doesn't fit the schema: " .. problems }
 end
 
 --- What a model is told whose answer didn't do.

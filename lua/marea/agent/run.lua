@@ -129,6 +129,11 @@ function run.bless(result)
   return setmetatable(result, metatable)
 end
 
+---@return boolean
+function run.is(value)
+  return getmetatable(value) == metatable
+end
+
 local function final_text(self)
   if self.guardrail then return "" end
   return self.text or ""

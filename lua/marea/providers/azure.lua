@@ -21,4 +21,6 @@ return {
   default_model = {},
   max_tokens_parameter = "max_completion_tokens",
   options = { reasoning = switches.effort(nil, true) },
+  structured_output = "json_schema",
+  strict_schemas = true,
 }

@@ -16,4 +16,5 @@ return {
   max_tokens_parameter = "max_completion_tokens",
   reasoning = { fields = { "reasoning" }, tags = { "think" } },
   options = { reasoning = switches.effort() },
+  structured_output = "json_schema",
 }

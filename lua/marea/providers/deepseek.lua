@@ -24,4 +24,5 @@ return {
       text = { body = { reasoning_effort = "%s" } },
     },
   },
+  structured_output = "json_object",
 }

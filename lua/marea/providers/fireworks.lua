@@ -16,4 +16,5 @@ return {
   max_tokens_parameter = "max_tokens",
   reasoning = { fields = { "reasoning_content" }, tags = { "think" } },
   options = { reasoning = switches.effort() },
+  structured_output = "json_schema",
 }

@@ -14,4 +14,5 @@ return {
   default_model = {},
   -- Not every model can do without: the server says so.
   options = { reasoning = switches.effort "none" },
+  structured_output = "json_schema",
 }

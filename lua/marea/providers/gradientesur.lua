@@ -30,4 +30,5 @@ return {
     },
   },
   reasoning = { fields = { "reasoning_content" } },
+  structured_output = "json_schema",
 }

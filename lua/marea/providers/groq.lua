@@ -29,4 +29,5 @@ return {
       text = { body = { reasoning_effort = "%s" } },
     },
   },
+  structured_output = "json_object",
 }

@@ -16,4 +16,5 @@ return {
   default_model = {},
   reasoning = { fields = { "reasoning_content" }, tags = { "think" } },
   options = { reasoning = switches.template() },
+  structured_output = "json_schema",
 }

@@ -12,4 +12,5 @@ return {
   models = {},
   default_model = {},
   reasoning = { fields = { "reasoning_content" }, tags = { "think" } },
+  structured_output = "json_schema",
 }

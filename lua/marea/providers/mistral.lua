@@ -15,4 +15,5 @@ return {
   max_tokens_parameter = "max_tokens",
   stream_options = false,
   reasoning = { parts = "thinking" },
+  structured_output = "json_schema",
 }

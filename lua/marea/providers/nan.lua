@@ -49,4 +49,5 @@ return {
   responses_stream = "single",
   reasoning = { fields = { "reasoning_content" } },
   options = { reasoning = switches.template() },
+  structured_output = "json_schema",
 }

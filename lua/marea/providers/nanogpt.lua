@@ -47,4 +47,5 @@ return {
       values = { subscription = { base = "subscription/v1" }, paid = { base = "paid/v1" } },
     },
   },
+  structured_output = "tool",
 }

@@ -15,4 +15,5 @@ return {
   max_tokens_parameter = "max_tokens",
   reasoning = { fields = { "reasoning" } },
   options = { reasoning = switches.effort "none" },
+  structured_output = "json_schema",
 }

@@ -27,4 +27,6 @@ return {
   max_tokens_parameter = "max_completion_tokens",
   -- Summaries of reasoning come as blocks of a response alone.
   options = { reasoning = switches.effort(nil, true) },
+  structured_output = "json_schema",
+  strict_schemas = true,
 }

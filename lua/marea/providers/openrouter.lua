@@ -27,4 +27,5 @@ return {
     referer = { text = { headers = { ["HTTP-Referer"] = "%s" } } },
     title = { text = { headers = { ["X-Title"] = "%s" } } },
   },
+  structured_output = "json_schema",
 }

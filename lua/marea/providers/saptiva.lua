@@ -19,4 +19,5 @@ return {
   defaults = { ["chat/completions"] = { stream = false } },
   ranges = { ["chat/completions"] = { temperature = { 0, 1 }, top_p = { 0, 1 } } },
   extra_parameters = { ["chat/completions"] = { "options" } },
+  structured_output = "prompt",
 }

@@ -15,4 +15,5 @@ return {
   stream_default = true,
   defaults = { ["chat/completions"] = { stream = true, temperature = 0.7, max_tokens = 4096 } },
   ranges = { ["chat/completions"] = { temperature = { 0, 2 }, max_tokens = { 1, 128000 } } },
+  structured_output = "tool",
 }

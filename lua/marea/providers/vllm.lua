@@ -21,4 +21,5 @@ return {
   default_model = {},
   reasoning = { fields = { "reasoning", "reasoning_content" }, tags = { "think" } },
   options = { reasoning = switches.template() },
+  structured_output = "json_schema",
 }

@@ -14,4 +14,5 @@ return {
   default_model = {},
   reasoning = { fields = { "reasoning_content" } },
   options = { reasoning = switches.effort(nil, true) },
+  structured_output = "json_schema",
 }

@@ -1,0 +1,175 @@
+-- SPDX-License-Identifier: MIT
+-- Agents that hand over to one another, and agents that are tools of others.
+
+local agents = require("spec.support.agents")
+local marea = require("marea")
+
+local calling, tool_of = agents.calling, agents.tool
+
+local function agent_of(name, replies, options)
+  local all = { client = agents.client(replies), name = name }
+  for key, value in pairs(options or {}) do all[key] = value end
+  return marea.agent(all)
+end
+
+describe("a handoff", function()
+  local billing, support, triage
+  before_each(function()
+    billing = agent_of("billing", { "I bill.", "Still billing." },
+      { instructions = "You bill.", description = "Bills." })
+    support = agent_of("support desk", { "I support." }, { instructions = "You support." })
+    triage = agent_of("triage", { calling { { "transfer_to_billing", id = "h1" } } },
+      { instructions = "You sort.", handoffs = { billing, support } })
+  end)
+
+  it("is offered as a tool for each agent, and gives it the conversation", function()
+    local result = assert(triage:run "my bill")
+    assert.equal("I bill.", result.output_text)
+    assert.equal("billing", result.agent)
+    local offered = triage.client.requests[1].tools
+    assert.equal("transfer_to_billing", offered[1]["function"].name)
+    assert.equal("Hands the conversation over to billing. Bills.", offered[1]["function"].description)
+    assert.equal("transfer_to_support_desk", offered[2]["function"].name)
+    local sent = billing.client.requests[1]
+    assert.equal("system user assistant tool", agents.roles(sent.messages))
+    assert.equal("You bill.", sent.messages[1].content)
+    assert.equal("The conversation is now with billing.", sent.messages[4].content)
+    assert.is_nil(sent.tools)
+    agents.is_valid(triage)
+    assert.equal(2, result.usage.requests)
+  end)
+
+  it("lasts: the next run is with who has the conversation, until it is reset", function()
+    assert(triage:run "my bill")
+    assert.equal("Still billing.", assert(triage:run "and now?").output_text)
+    assert.equal(0, #billing.messages)          -- it has a conversation of its own, untouched
+    triage:reset()
+    assert.equal("marea.agent (triage)", tostring(triage))
+    assert.equal(1, #triage.client.requests)
+  end)
+
+  it("is told: an event with both names", function()
+    local told
+    triage.hooks = { handoff = function(event) told = event.from .. " to " .. event.to end }
+    local words = agents.words((triage:stream "my bill"))
+    assert.equal("triage to billing", told)
+    assert.is_truthy((table.concat(words, ",")):find("step 1,handoff billing,text I,", 1, true))
+  end)
+
+  it("comes first where several are in one turn, after the turn's other tools", function()
+    local tool, seen = tool_of("f")
+    triage = agent_of("triage", { calling { { "transfer_to_support_desk" }, { "f" }, { "transfer_to_billing" } } },
+      { tools = { tool }, handoffs = { billing, support } })
+    local result = assert(triage:run "help")
+    assert.equal("I support.", result.output_text)
+    assert.equal(1, #seen)
+    assert.same({ "The conversation is now with support desk.", "ok",
+      "Not done: the conversation went to support desk." },
+      agents.results(result.messages))
+    agents.is_valid(triage)
+  end)
+
+  it("may go round, and is bounded like any other step", function()
+    local a, b
+    a = agent_of("a", { calling { { "transfer_to_b" } }, calling { { "transfer_to_b" } } })
+    b = agent_of("b", { calling { { "transfer_to_a" } }, calling { { "transfer_to_a" } } }, { handoffs = { a } })
+    a.handoffs = { b }
+    local result = assert(a:run("go", { max_steps = 3 }))
+    assert.equal("max_steps", result.stop)
+    assert.equal("b", result.agent)
+    agents.is_valid(a)
+  end)
+
+  it("is remembered by save, and by a paused run", function()
+    local remove = tool_of("remove", nil, { approve = true })
+    local function desk(first, second)
+      local inner = agent_of("inner", second, { tools = { remove } })
+      return agent_of("outer", first, { handoffs = { inner } })
+    end
+    local outer = desk({ calling { { "transfer_to_inner" } } }, { calling { { "remove" } } })
+    local result = assert(outer:run "go")
+    assert.equal("inner", result.pending[1].agent)
+    local data = marea.json.decode(marea.json.encode(result))
+    local other = desk({}, { "done by inner", "and again" })
+    result = assert(other:resume(data, { [data.pending[1].id] = true }))
+    assert.equal("done by inner", result.output_text)
+    local third = desk({}, { "inner here" })
+    assert(third:load(other:save()))
+    assert.equal("inner here", assert(third:run "x").output_text)
+  end)
+end)
+
+describe("an agent as a tool", function()
+  it("answers in a conversation of its own, and its usage counts", function()
+    local used = { total_tokens = 5 }
+    local cook = agent_of("the cook", { { text = "Salt.", usage = used }, { text = "Pepper.", usage = used } },
+      { description = "Cooks." })
+    local host = agent_of("host", { calling { { "the_cook", { input = "a" } }, { "the_cook", { input = "b" } } },
+      "Both." }, { tools = { cook:as_tool() } })
+    local result = assert(host:run "what is missing?")
+    assert.same({ "Salt.", "Pepper." }, agents.results(result.messages))
+    assert.equal("Both.", result.output_text)
+    assert.equal("user", agents.roles(cook.client.requests[2].messages))
+    assert.equal(0, #cook.messages)
+    assert.equal(4, result.usage.requests)
+    assert.equal(10, result.usage.total_tokens)
+    assert.equal("Cooks.", host.client.requests[1].tools[1]["function"].description)
+  end)
+
+  it("that fails, or stops early, is a result like any other", function()
+    local cook = agent_of("cook", { { error = "server" }, { text = "half", finish_reason = "length" } })
+    local host = agent_of("host", { calling { { "cook", { input = "a" } } }, calling { { "cook", { input = "b" } } },
+      "So so." }, { tools = { cook:as_tool() } })
+    local result = assert(host:run "x")
+    local told = agents.results(result.messages)
+    assert.is_truthy(told[1]:find("^Error: server: "), told[1])
+    assert.equal("half\n[It stopped: length]", told[2])
+    agents.is_valid(host)
+  end)
+
+  it("gives what `output` asked for, as JSON", function()
+    local cook = agent_of("cook", { '{"grams":3}' }, { output = { grams = "integer" } })
+    local host = agent_of("host", { calling { { "cook", { input = "a" } } }, "So." },
+      { tools = { cook:as_tool { name = "ask_cook", description = "d" } } })
+    host.tools[1].name = "cook"
+    assert.same({ '{"grams":3}' }, agents.results(assert(host:run "x").messages))
+  end)
+
+  it("may ask a person within, and goes on from there, in another process too", function()
+    local function kitchen(cook_replies, host_replies)
+      local throw, thrown = tool_of("throw", function(args) return "threw " .. args.what end,
+        { parameters = { what = "string" }, approve = true })
+      local cook = agent_of("cook", cook_replies, { tools = { throw } })
+      return agent_of("host", host_replies, { tools = { cook:as_tool() } }), thrown
+    end
+    local host, thrown = kitchen({ calling { { "throw", { what = "eggs" }, id = "in1" } } },
+      { calling { { "cook", { input = "a" }, id = "out1" } } })
+    local result = assert(host:run "x")
+    assert.equal("pending", result.stop)
+    local waiting = result.pending[1]
+    assert.same({ "out1/in1", "throw", "cook" }, { waiting.id, waiting.name, waiting.agent })
+    assert.same({}, thrown)
+
+    local data = marea.json.decode(marea.json.encode(result))
+    host, thrown = kitchen({ "I threw them." }, { "Done." })
+    local refused, err = host:resume(data, { ["out1/in1"] = { arguments = { what = 3 } } })
+    assert.is_nil(refused)
+    assert.equal("validation", err.kind)
+    result = assert(host:resume(data, { ["out1/in1"] = { arguments = { what = "shells" } } }))
+    assert.equal("Done.", result.output_text)
+    assert.same({ { what = "shells" } }, thrown)
+    assert.same({ "I threw them." }, agents.results(result.messages))
+    assert.equal(4, result.usage.requests)
+    assert.equal(2, result.usage.tool_calls)
+    agents.is_valid(host)
+  end)
+
+  it("is within its caller's time", function()
+    local cook = agent_of("cook", { { text = "late", after = 30 } })
+    local host = agent_of("host", { calling { { "cook", { input = "a" } } } },
+      { tools = { cook:as_tool() }, usage_limits = { seconds = 0.05 } })
+    local result = assert(host:run "x")
+    assert.equal("usage_limit", result.stop)
+    agents.is_valid(host)
+  end)
+end)
