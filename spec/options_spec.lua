@@ -303,6 +303,21 @@ describe("a key", function()
     assert.equal("sk-test-key", select(2, last(f))["x-api-key"])
   end)
 
+  it("may stand in a header of the client's or the call's, where the provider looks", function()
+    local preset = marea.provider { extends = "nanogpt", api_key_env = "MAREA_SPEC_NO_SUCH_KEY" }
+    local function ask(options)
+      return function(c) return c.chat.completions:create({ messages = HI, model = "m" }, options) end
+    end
+    for _, header in ipairs { "X-API-Key", "authorization" } do
+      local headers = sent(preset, { headers = { [header] = "sk-mine" } }, ask())
+      assert.equal("sk-mine", headers[header:lower()])
+      headers = sent(preset, {}, ask { headers = { [header] = "sk-mine" } })
+      assert.equal("sk-mine", headers[header:lower()])
+    end
+    local nothing, err = sent(preset, { headers = { ["x-other-key"] = "sk-mine" } }, ask())
+    assert.same({ nil, "authentication" }, { nothing, err.kind })
+  end)
+
   it("is not needed where the provider's page says so, and sent where there is one", function()
     local name = "MAREA_SPEC_NO_SUCH_KEY"
     local preset = marea.provider { extends = "nanogpt", api_key_env = name }

@@ -415,12 +415,23 @@ function settings.blanker(s, key, more, earlier)
   return s.blank
 end
 
+-- Whether headers hold a key where the provider looks for one.
+local function carry_key(s, list)
+  local usual = s.preset.auth or s.auth
+  local places = { [usual.header:lower()] = true }
+  for _, form in ipairs(usual.alternatives or {}) do places[form.header:lower()] = true end
+  for name, value in pairs(list or {}) do
+    if value and places[name:lower()] then return true end
+  end
+  return false
+end
+
 --- The key for one try; nil and an error where one is needed and missing.
 ---@param own table|nil headers of the call
 ---@param public boolean|nil whether the endpoint does without
 function settings.key(s, source, own, public)
   local key, fault, missing = find_key(s, source)
-  if missing and public then fault = "" end
+  if missing and (public or carry_key(s, own) or carry_key(s, s.headers)) then fault = "" end
   if s.exposed and (key or names_secret(own)) then
     key, fault = nil, "base_url: http would show the key to everybody on the way: use https"
   end
