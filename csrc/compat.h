@@ -14,6 +14,7 @@
 #if LUA_VERSION_NUM < 502
 #define lua_rawlen(L, i)             lua_objlen((L), (i))
 #define compat_setfuncs(L, list)     luaL_register((L), NULL, (list))
+#define luaL_setfuncs(L, list, nup)  luaL_openlib((L), NULL, (list), (nup))
 #define lua_setuservalue(L, i)       lua_setfenv((L), (i))
 #define lua_getuservalue(L, i)       lua_getfenv((L), (i))
 #else

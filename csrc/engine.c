@@ -212,6 +212,7 @@ void engine_release (struct engine *e) {
   if (--e->refs > 0) return;
   while (e->watches) free_watch(e, e->watches);
   timers_free(&e->timers);
+  free(e->free_ids);
   free(e);
 }
 
@@ -233,7 +234,27 @@ void engine_begin (struct engine *e) {
 
 
 void engine_name_waker (struct engine *e, struct waker *w) {
-  w->id = ++e->last_id;
+  w->id = e->nfree_ids > 0 ? e->free_ids[--e->nfree_ids] : ++e->last_id;
+}
+
+
+/* Makes room for one more number that nobody has. */
+static int room_for_id (struct engine *e) {
+  size_t cap = e->free_cap ? e->free_cap * 2 : 64;
+  int *ids;
+  if (e->nfree_ids < e->free_cap) return 1;
+  ids = realloc(e->free_ids, cap * sizeof *ids);
+  if (ids == NULL) return 0;
+  e->free_ids = ids;
+  e->free_cap = cap;
+  return 1;
+}
+
+
+void engine_drop_waker (struct engine *e, struct waker *w) {
+  engine_unwake(w);
+  if (w->id && room_for_id(e)) e->free_ids[e->nfree_ids++] = w->id;
+  w->id = 0;
 }
 
 
@@ -253,7 +274,7 @@ void engine_unwake (struct waker *w) {
 }
 
 
-int64_t engine_next_ready (struct engine *e) {
+int engine_next_ready (struct engine *e) {
   struct waker *w = e->ready.next;
   if (w == &e->ready) return 0;
   engine_unwake(w);

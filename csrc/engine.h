@@ -27,9 +27,10 @@ struct want {
   int events;              /* 0: watch it no more */
 };
 
-/* Something that wakes those who wait for it, known to them by its id. */
+/* Something that wakes those who wait for it, known to them by its id: a small
+** number, so that they can be kept in an array. */
 struct waker {
-  int64_t id;
+  int id;                         /* 0: none */
   struct waker *next, *prev;      /* in the queue of the ready; else NULL */
 };
 
@@ -60,7 +61,9 @@ struct engine {
   unsigned acts;                  /* those calls */
   usec over;                      /* give way from this moment on; 0: never */
   unsigned round;                 /* one for each call of engine_limit */
-  int64_t last_id;
+  int last_id;                    /* the largest given out */
+  int *free_ids;                  /* those given back, owned */
+  size_t nfree_ids, free_cap;
   int refs;                       /* the creator's and each job's */
   int njobs, nwatches;
   int ntemplates;                 /* among the refs */
@@ -77,7 +80,7 @@ void engine_retell (struct engine *e);   /* a new driver knows of no socket */
 usec engine_due (const struct engine *e);
 void engine_socket (struct engine *e, curl_socket_t fd, int events);
 void engine_expire (struct engine *e);
-int64_t engine_next_ready (struct engine *e);
+int engine_next_ready (struct engine *e);
 
 /* For a host that wants control back soon: who has had something in this round
 ** gets no more of it once the moment `over` has passed. 0: no such moment. */
@@ -91,6 +94,7 @@ void engine_begin (struct engine *e);
 void engine_name_waker (struct engine *e, struct waker *w);
 void engine_wake (struct engine *e, struct waker *w);
 void engine_unwake (struct waker *w);
+void engine_drop_waker (struct engine *e, struct waker *w);  /* its id, too */
 
 CURL *engine_take_easy (struct engine *e);   /* NULL: no memory */
 void engine_give_easy (struct engine *e, CURL *easy);

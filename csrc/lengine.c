@@ -23,7 +23,7 @@ struct ltimer {
 
 
 static struct lengine *check (lua_State *L) {
-  struct lengine *l = luaL_checkudata(L, 1, ENGINE_TYPE);
+  struct lengine *l = lnet_self(L, ENGINE_TYPE);
   if (l->engine == NULL) luaL_error(L, "marea is closed");
   if (!pthread_equal(l->thread, pthread_self()))
     luaL_error(L, "marea was loaded by another thread: "
@@ -74,7 +74,7 @@ static int e_limit (lua_State *L) {
 
 
 static int e_ready (lua_State *L) {
-  int64_t id = engine_next_ready(check(L)->engine);
+  int id = engine_next_ready(check(L)->engine);
   if (id == 0) return 0;
   lua_pushinteger(L, (lua_Integer)id);
   return 1;
@@ -160,7 +160,7 @@ static int e_stats (lua_State *L) {
 
 
 static int e_close (lua_State *L) {
-  struct lengine *l = luaL_checkudata(L, 1, ENGINE_TYPE);
+  struct lengine *l = lnet_self(L, ENGINE_TYPE);
   struct engine *e = l->engine;
   if (e == NULL) return 0;
   l->engine = NULL;
@@ -196,12 +196,12 @@ static void on_ring (struct timer *timer, usec now) {
 
 
 static int t_close (lua_State *L) {
-  struct ltimer *t = luaL_checkudata(L, 1, TIMER_TYPE);
+  struct ltimer *t = lnet_self(L, TIMER_TYPE);
   struct engine *e = t->engine;
   if (e == NULL) return 0;
   t->engine = NULL;
   timer_stop(&e->timers, &t->timer);
-  engine_unwake(&t->waker);
+  engine_drop_waker(e, &t->waker);
   engine_release(e);
   return 0;
 }

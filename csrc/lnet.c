@@ -11,13 +11,16 @@
 
 #define MAX_SECONDS  1e9      /* thirty years is as good as for ever */
 
+/* Each method has the metatable as upvalue: see lnet_self. */
 void lnet_type (lua_State *L, const char *name, const luaL_Reg *methods,
                  lua_CFunction gc) {
   luaL_newmetatable(L, name);
   lua_newtable(L);
-  compat_setfuncs(L, methods);
+  lua_pushvalue(L, -2);
+  luaL_setfuncs(L, methods, 1);
   lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, gc);
+  lua_pushvalue(L, -1);
+  lua_pushcclosure(L, gc, 1);
   lua_setfield(L, -2, "__gc");
   lua_pushstring(L, name);
   lua_setfield(L, -2, "__name");
@@ -25,9 +28,30 @@ void lnet_type (lua_State *L, const char *name, const luaL_Reg *methods,
 }
 
 
+void *lnet_self (lua_State *L, const char *name) {
+  void *p = lua_touserdata(L, 1);
+  if (p != NULL && lua_getmetatable(L, 1)) {
+    int is_ours = lua_rawequal(L, -1, lua_upvalueindex(1));
+    lua_pop(L, 1);
+    if (is_ours) return p;
+  }
+  return luaL_checkudata(L, 1, name);
+}
+
+
 usec lnet_usec (double seconds) {
   if (!(seconds > 0)) return 0;
   return (usec)((seconds < MAX_SECONDS ? seconds : MAX_SECONDS) * 1e6) + 1;
+}
+
+
+/* What libcurl can undo, as a server is told of it. */
+static void push_encodings (lua_State *L, int features) {
+  int zlib = features & CURL_VERSION_LIBZ;
+  int brotli = features & CURL_VERSION_BROTLI;
+  int zstd = features & CURL_VERSION_ZSTD;
+  lua_pushfstring(L, "%s%s%s", zlib ? "gzip, deflate" : "identity",
+                  brotli ? ", br" : "", zstd ? ", zstd" : "");
 }
 
 
@@ -42,6 +66,8 @@ static int versions (lua_State *L) {
   lua_setfield(L, -2, "tls");
   lua_pushstring(L, uv_version_string());
   lua_setfield(L, -2, "libuv");
+  push_encodings(L, curl->features);
+  lua_setfield(L, -2, "encodings");
   return 1;
 }
 

@@ -29,6 +29,10 @@ struct template *ltemplate_check (lua_State *L, int idx);
 
 usec lnet_usec (double seconds);   /* 0 for none; else at least 1 */
 
+/* The first argument of a method defined with lnet_type: as luaL_checkudata, but
+** the name is looked up only where it must be said. */
+void *lnet_self (lua_State *L, const char *name);
+
 void lnet_type (lua_State *L, const char *name, const luaL_Reg *methods,
                  lua_CFunction gc);
 

@@ -49,10 +49,8 @@ static void read_options (lua_State *L, struct template_options *o) {
   luaL_argcheck(L, o->method && o->url, 2, "method and url expected");
   o->proxy = text_option(L, "proxy");
   o->ca_file = text_option(L, "ca_file");
-  o->user_agent = text_option(L, "user_agent");
   o->insecure = flag_option(L, "insecure");
   o->http1 = flag_option(L, "http1");
-  o->identity = flag_option(L, "identity");
   o->max_body = (size_t)number_option(L, "max_body");
   o->max_event = (size_t)number_option(L, "max_event");
   o->connect = clock_option(L, "connect");
@@ -112,7 +110,7 @@ struct template *ltemplate_check (lua_State *L, int idx) {
 
 
 static int gc (lua_State *L) {
-  struct ltemplate *l = luaL_checkudata(L, 1, TEMPLATE_TYPE);
+  struct ltemplate *l = lnet_self(L, TEMPLATE_TYPE);
   if (l->template) template_release(l->template);
   l->template = NULL;
   return 0;

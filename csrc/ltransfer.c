@@ -22,7 +22,7 @@ struct ltransfer {
 
 
 static struct transfer *check (lua_State *L) {
-  return luaL_checkudata(L, 1, TRANSFER_TYPE);
+  return lnet_self(L, TRANSFER_TYPE);
 }
 
 
@@ -101,9 +101,10 @@ static int t_status (lua_State *L) {
 }
 
 
+/* how it ended, if badly */
 static int t_failure (lua_State *L) {
   struct transfer *t = check(L);
-  if (t->kind == NULL) return 0;
+  if (t->kind == NULL || !t->done) return 0;
   lua_pushstring(L, t->kind);
   lua_pushstring(L, t->why ? t->why : t->message);
   lua_pushstring(L, t->phase);   /* nil if NULL */

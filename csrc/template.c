@@ -48,10 +48,8 @@ static int set_request (CURL *c, const struct template_options *o) {
   int bad = 0;
   bad |= curl_easy_setopt(c, CURLOPT_URL, o->url);
   bad |= set_method(c, o->method);
-  if (o->user_agent)
-    bad |= curl_easy_setopt(c, CURLOPT_USERAGENT, o->user_agent);
-  bad |= curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING,
-                          o->identity ? "identity" : "");
+  /* undone it is, whatever the header says was wanted */
+  bad |= curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "");
   if (o->http1)
     bad |= curl_easy_setopt(c, CURLOPT_HTTP_VERSION,
                             (long)CURL_HTTP_VERSION_1_1);

@@ -11,10 +11,8 @@ struct template_options {
   const char *method, *url;
   const char *proxy;           /* NULL: as the environment says */
   const char *ca_file;         /* NULL: the system's */
-  const char *user_agent;
   int insecure;                /* do not verify the server */
   int http1;                   /* no HTTP/2, whatever the server offers */
-  int identity;                /* ask for no compression */
   size_t max_body, max_event;  /* bytes; 0: no limit */
   usec connect, first_byte, idle, event;   /* 0: no such clock */
 };

@@ -442,7 +442,7 @@ static void leave (struct transfer *t, struct engine *e) {
   else if (t->job.easy) template_give(t->template, t->job.easy);
   t->job.easy = NULL;
   timer_stop(&e->timers, &t->clock);
-  engine_unwake(&t->waker);
+  engine_drop_waker(e, &t->waker);
   template_release(t->template);
   t->template = NULL;
   t->engine = NULL;

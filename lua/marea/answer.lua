@@ -26,8 +26,10 @@ function metatable.__index(self, key)
   return parsed
 end
 
+-- All that it will ever hold has a place from the start, so that it never grows.
 function answer.new(release)
-  return setmetatable({ release = release }, metatable)
+  return setmetatable({ release = release, transfer = nil, id = nil, status = nil, head = nil,
+    body = nil, think_tags = nil, headers = nil }, metatable)
 end
 
 --- The type of the body without its parameters, in lower case; "" if unsaid.

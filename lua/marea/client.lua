@@ -2,21 +2,18 @@
 -- A client: the tree of endpoints (endpoints.lua), and the one function
 -- through which every call goes.
 
-local core = require "marea.core"
 local bounds = require("marea.compat").lazy "marea.bounds"
 local json = require "marea.json"
 local bytes = require("marea.compat").lazy "marea.bytes"
+local calls = require "marea.call"
 local check = require "marea.check"
 local embeddings = require("marea.compat").lazy "marea.embeddings"
 local endpoints = require "marea.endpoints"
-local Error = require("marea.compat").lazy "marea.error"
 local forms = require("marea.compat").lazy "marea.form"
-local mime = require("marea.compat").lazy "marea.mime"
+local reading = require "marea.reading"
 local request = require "marea.request"
-local result = require "marea.result"
 local settings = require "marea.settings"
 local stream = require("marea.compat").lazy "marea.stream"
-local template = require "marea.template"
 local think = require("marea.compat").lazy "marea.think"
 local url = require "marea.url"
 
@@ -79,120 +76,7 @@ function methods:with(options)
   return make(settings.extend(1, settings_of(self, "client:with"), options))
 end
 
----- answers ------------------------------------------------------------------
-
-local function is_json(answer)
-  if answer.body:find("^%s*[{%[]") then return true end
-  local kind = answer:media_type()
-  return kind == "" or kind:find("json", 1, true) ~= nil
-end
-
--- A 200 that says it failed, or says nothing.
-local function judge_value(call, answer, value, endpoint)
-  local suspicious = value.error ~= nil or value.choices == nil
-  if suspicious and Error.is_error_payload(value) then
-    return request.fault_said(call, answer, value)
-  end
-  if value.status == "failed" and value.object == "response" then
-    return request.fault(call, answer, call.whole and "server" or "stream", "the response failed")
-  end
-  if endpoint.choices and type(value.choices) ~= "table" then
-    return request.fault(call, answer, "protocol", "the answer holds no choices")
-  end
-end
-
-local function decode_answer(call, answer, endpoint, params)
-  local value, message = json.decode(answer.body, endpoint.decoding and endpoint.decoding(params))
-  if value == nil then
-    return nil, request.fault(call, answer, "decode",
-      "the answer is not JSON: " .. request.without_excerpt(message))
-  end
-  if type(value) ~= "table" then
-    if endpoint.any then return result.new({ data = value }, answer) end
-    return nil, request.fault(call, answer, "protocol", "the answer is not a JSON object")
-  end
-  local err = judge_value(call, answer, value, endpoint)
-  if err then return nil, err end
-  value = result.new(value, answer)
-  local kind, wrong
-  if endpoint.judge then kind, wrong = endpoint.judge(value, params) end
-  if kind then return nil, request.fault(call, answer, kind, wrong) end
-  return value
-end
-
--- Subtitles, and other text where the endpoint may give that; errors may come
--- under its name.
-local function is_wanted_text(answer, endpoint)
-  if not endpoint.text or answer.body:find('^%s*{%s*"error"') then return false end
-  local kind = answer:media_type()
-  return mime.is_text(kind) and kind ~= "text/html"
-end
-
-local function as_it_is(call, answer)
-  local err = request.fault_of_coding(call, answer)
-  if err then return nil, err end
-  return result.new({ data = answer.body, content_type = answer:media_type() }, answer)
-end
-
--- The result of an answer that was read whole.
-local function read_result(call, answer, endpoint, params)
-  if is_wanted_text(answer, endpoint) then return as_it_is(call, answer) end
-  if not answer.body:find("%S") then
-    if endpoint.any or answer.status == 204 then return result.new({}, answer) end
-    return nil, request.fault(call, answer, "protocol", "the answer is empty")
-  end
-  if is_json(answer) then return decode_answer(call, answer, endpoint, params) end
-  if endpoint.any then return as_it_is(call, answer) end
-  return nil, request.fault(call, answer, "protocol", "expected JSON, got " .. answer:media_type())
-end
-
 ---- calls --------------------------------------------------------------------
-
--- What request.lua and stream.lua ask of a call.
-local call_methods = {}
-local call_metatable = { __index = call_methods }
-
---- The function that blanks what is secret in it.
-function call_methods:blanker()
-  return settings.blanker(self.settings, self.key, self.headers, self.earlier_keys)
-end
-
---- What is sent but for the body, looked up anew for each try; or nil and an
---- error.
-function call_methods:template()
-  local s = self.settings
-  local key, err = settings.key(s, self.api_key, self.headers, self.public)
-  if err then return nil, err end
-  if self.key and self.key ~= key then     -- a server may still speak of it
-    self.earlier_keys = self.earlier_keys or {}
-    self.earlier_keys[self.key] = true
-  end
-  self.key = key
-  return template.of(self)
-end
-
-local function make_call(s, endpoint, body, streamed, options)
-  local timeout = settings.timeout(s, options)
-  local own = options.headers and settings.copy(options.headers)   -- every try sends the same
-  -- nothing in such an answer shows whether it is whole, as JSON does
-  local unframed = endpoint.any or endpoint.text or endpoint.bytes or options.to ~= nil
-  local call = {
-    method = endpoint.method, body = body, whole = not streamed,
-    url = settings.url(s, endpoint.path, options.query or endpoint.query, 3, options.base),
-    public = s.preset.public_endpoints and settings.is_public(s, endpoint.path),
-    clocks = type(options.timeout) == "table" and timeout or nil,
-    deadline = timeout.total and core.now() + timeout.total,
-    max_retries = options.max_retries or s.max_retries,
-    limits = settings.limits(s, options), on = s.on, provider = s.preset.name,
-    transport = s.transport,
-    settings = s, key = nil, choices = endpoint.choices,
-    any = endpoint.any, text = endpoint.text, form = nil, accept = nil,
-    identity = unframed,
-    content_type = body and "application/json",
-    api_key = options.api_key, headers = own,
-  }
-  return setmetatable(call, call_metatable)
-end
 
 -- Encodes at the caller's expense: what can't be JSON raises at his line.
 local function encode(level, who, params)
@@ -215,18 +99,18 @@ end
 local function fetch(call, endpoint, params, options)
   call.accept, call.whole = "*/*", false
   return bytes.fetch(call, options, endpoint.bytes, function(answer)
-    return read_result(call, answer, endpoint, params)
+    return reading.result(call, answer, endpoint, params)
   end)
 end
 
-local function send(s, endpoint, params, options, level, who)
-  local streamed, parts, kind, unreadable = endpoint.streamed
+local function send(s, endpoint, streamed, params, options, level, who)
+  local parts, kind, unreadable
   if endpoint.form then
     parts, kind, unreadable = forms.body(level, who, params, endpoint, s.preset)
     if not parts then return nil, unreadable end
   end
   local body = not parts and encode(level + 1, who, params) or nil
-  local call = make_call(s, endpoint, body, streamed, options)
+  local call = calls.new(s, endpoint, streamed, body, options, level + 1)
   if parts then call.form, call.content_type, call.accept = parts, kind, streamed and "text/event-stream" or "*/*" end
   if endpoint.bytes or options.to then return fetch(call, endpoint, params, options) end
   local answer, err = request.send(call)
@@ -236,11 +120,11 @@ local function send(s, endpoint, params, options, level, who)
   end
   if streamed then
     return stream.open(call, answer, choices_asked(params), function()
-      return read_result(call, answer, endpoint, params)
+      return reading.result(call, answer, endpoint, params)
     end)
   end
   request.let_go(answer)
-  return read_result(call, answer, endpoint, params)
+  return reading.result(call, answer, endpoint, params)
 end
 
 -- One call as several requests. What is wrong with it is said before any goes,
@@ -249,7 +133,7 @@ local function send_parts(s, endpoint, parts, whole, options, level, who)
   encode(level + 1, who, whole)
   settings.url(s, endpoint.path, options.query, 2)
   return embeddings.gather(parts, function(part)
-    return send(s, endpoint, part, options, level, who)
+    return send(s, endpoint, false, part, options, level, who)
   end)
 end
 
@@ -258,7 +142,7 @@ local NONE = {}
 -- The parameters as they go out: the caller's, what named options and the
 -- preset put in, and what he left to us.
 local function complete(s, endpoint, params, effect, level)
-  local out = {}
+  local out = { model = nil, messages = nil, stream = nil, tools = nil }   -- has room for as many
   for key, value in pairs(params) do out[key] = value end
   if effect then settings.fill(out, effect) end
   local required = (s.preset.required or NONE)[endpoint.path]
@@ -277,7 +161,7 @@ local function get(s, endpoint, params, options, level)
   local query = settings.copy(params, options.query)
   local all = settings.copy(options)
   all.query = next(query) and query
-  return send(s, { method = "GET", path = endpoint.path }, nil, all, level, endpoint.who)
+  return send(s, { method = "GET", path = endpoint.path }, false, nil, all, level, endpoint.who)
 end
 
 -- What the second table says of an answer that is bytes.
@@ -330,13 +214,11 @@ function client.call(s, endpoint, params, options, level)
   local ranges = (s.preset.ranges or NONE)[endpoint.path]
   local refused = ranges and bounds.check(ranges, params, s.preset.name)
   if refused then return nil, refused end
-  local sent = { method = endpoint.method, path = endpoint.path, choices = endpoint.choices,
-    streamed = endpoint.streams and params.stream == true, bytes = endpoint.bytes, text = endpoint.text,
-    form = endpoint.form, decoding = endpoint.decoding, judge = endpoint.judge }
+  local streamed = endpoint.streams and params.stream == true
   local parts = endpoint.split and endpoint.split(params, s.preset.max_inputs)
-  if parts then return send_parts(s, sent, parts, params, options, level, who) end
-  if told then return told(send, s, sent, params, options, level, who) end
-  return send(s, sent, params, options, level, who)
+  if parts then return send_parts(s, endpoint, parts, params, options, level, who) end
+  if told then return told(send, s, endpoint, streamed, params, options, level, who) end
+  return send(s, endpoint, streamed, params, options, level, who)
 end
 
 local request_fields = { method = "a non-empty string", path = "a non-empty string",
@@ -371,7 +253,7 @@ function methods:request(params, options)
   local method = (params.method or (field and "POST" or "GET")):upper()
   if not method:find("^%u+$") then check.fail(1, who .. ", method", "a method's name", params.method) end
   local endpoint = { method = method, path = params.path, any = true, query = params.query,
-    streamed = params.stream, form = field ~= "body" and field and {}, bare = field == "file" }
+    form = field ~= "body" and field and {}, bare = field == "file" }
   local body = params[field]
   local effect = settings.effect(s, params.path, field == "body" and body or nil, options)
   if effect then
@@ -381,7 +263,7 @@ function methods:request(params, options)
       body.model = settings.suffixed(body.model, effect)
     end
   end
-  return send(s, endpoint, body, options, 1, who)
+  return send(s, endpoint, params.stream, body, options, 1, who)
 end
 
 --- One user message in, a completion out. `params` may hold further parameters.

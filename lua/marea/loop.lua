@@ -16,7 +16,7 @@ local loop = {}
 
 local engine               -- made when first needed
 local driver
-local waiting = {}         -- id of an engine's waker -> waiter
+local waiting = {}         -- id of an engine's waker -> waiter; small numbers
 local queue = { first = 1, last = 0 }   -- tasks to be resumed, in order
 local current              -- the task that is running
 local finished             -- called with a task whose coroutine is dead
@@ -32,8 +32,8 @@ local own = {
   -- waits at most `seconds` (nil: as long as it takes) and lets the engine
   -- act; false if nothing can ever happen
   turn = function(e, seconds) return e:turn(seconds) end,
-  -- called after anything that may change what the engine wants
-  changed = function() end,
+  -- called after anything that may change what the engine wants; optional
+  changed = nil,
   -- lets the engine act without waiting; optional
   poke = function(e) e:turn(0) end,
 }
@@ -49,6 +49,11 @@ end
 function loop.driver()
   loop.engine()
   return driver
+end
+
+--- To be called after anything that may change what the engine wants.
+function loop.changed()
+  if driver and driver.changed then driver.changed(engine) end
 end
 
 --- Lets another loop drive the engine from now on.
@@ -92,7 +97,7 @@ end
 function loop.schedule(task)
   task.awake = true
   enqueue(task)
-  loop.driver().changed(engine)
+  loop.changed()
 end
 
 function loop.wake(waiter)
@@ -187,13 +192,15 @@ function loop.wait(id)
   local waiter = loop.waiter()
   waiting[id], waiter.id = waiter, id
   local cancelled = loop.suspend(waiter)
-  waiting[id], waiter.id = nil, nil
+  waiter.id = nil
+  -- an id is used again once what had it is closed, be it by another task
+  if waiting[id] == waiter then waiting[id] = nil end
   return cancelled
 end
 
 --- Forgets what a task waited for whose coroutine is no more.
 function loop.abandon(task)
-  if task.id then waiting[task.id] = nil end
+  if task.id and waiting[task.id] == task then waiting[task.id] = nil end
 end
 
 --- Calls f when the engine names this id, unless `loop.forget(id)` comes first.
@@ -285,7 +292,7 @@ end
 function loop.sleep(seconds)
   if seconds <= 0 and can_park(current) then return give_way(current) end
   local timer, id = loop.engine():timer(seconds)
-  driver.changed(engine)
+  loop.changed()
   local cancelled = loop.wait(id)
   timer:close()
   return cancelled

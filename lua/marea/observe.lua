@@ -75,23 +75,23 @@ local function follow(event, value)
   })
 end
 
-local function start(s, endpoint, params)
+local function start(s, endpoint, streamed, params)
   local event = { started = core.now(), time = os.time(), provider = s.preset.name, endpoint = endpoint.path,
-    model = params.model, request = params, stream = endpoint.streamed or false }
+    model = params.model, request = params, stream = streamed or false }
   for key, value in pairs(observe.around or {}) do event[key] = value end
   observe.around = nil
   return event
 end
 
 -- The frames between the caller and `send` are two more than without us.
-local function around(send, s, endpoint, params, options, level, who)
-  local event = start(s, endpoint, params)
-  local ok, value, err = pcall(send, s, endpoint, params, options, level + 2, who)
+local function around(send, s, endpoint, streamed, params, options, level, who)
+  local event = start(s, endpoint, streamed, params)
+  local ok, value, err = pcall(send, s, endpoint, streamed, params, options, level + 2, who)
   if not ok then
     finish(event, nil, value)
     error(value, 0)
   end
-  if value and (endpoint.streamed or options.stream) then follow(event, value) else finish(event, value, err) end
+  if value and (streamed or options.stream) then follow(event, value) else finish(event, value, err) end
   return value, err
 end
 

@@ -18,22 +18,6 @@ local MAX_REDIRECTS = 5
 
 local request = {}
 
----@class marea.Call what a client asks of this module
----@field method string
----@field url string
----@field template fun(self): userdata|nil, table|nil of the C core, for each try; or nil, err
----@field body string|nil
----@field form table[]|nil instead of a body: its parts (form.lua)
----@field identity boolean|nil ask for no compression
----@field whole boolean read the body to its end before returning
----@field clocks table|nil seconds by clock, where they differ from the client's
----@field deadline number|nil the end of the total clock
----@field max_retries integer
----@field limits marea.Limits
----@field on table hooks
----@field blanker fun(self): (fun(s: string): string) blanks what is secret
----@field provider string|nil
-
 local function add_attempt(call, attempt)
   call.attempts = call.attempts or {}
   call.attempts[#call.attempts + 1] = attempt
@@ -115,13 +99,11 @@ local function blanked_headers(call, list)
 end
 
 local function tell_request(call, try)
-  if not call.on.request then return end
   call.on.request { method = call.method, url = redact.url(call:blanker()(call.url)),
     headers = blanked_headers(call, template.lines(call)), attempt = try, provider = call.provider }
 end
 
 local function tell_response(call, answer, started)
-  if not call.on.response or not answer.status then return end
   call.on.response { method = call.method, url = redact.url(call:blanker()(call.url)),
     status = answer.status, headers = redact.deep(redact.headers(answer.headers), call:blanker()),
     seconds = core.now() - started, provider = call.provider }
@@ -146,14 +128,18 @@ function request.keep_offline(why)
   return before
 end
 
-local function tell_try(call, try, started, answer, err)
-  if told then told(call, try, answer, err, core.now() - started) end
+-- Tries, and tells of it.
+local function tell_try(call, try, f)
+  local started = core.now()
+  local answer, err, fields = f(call, try)
+  told(call, try, answer, err, core.now() - started)
+  return answer, err, fields
 end
 
 -- A transport of its own stands between a call and the network.
-local function begin(call, ...)
-  if call.transport then return call.transport(call, ...) end
-  return loop.engine():transfer(...)
+local function begin(call, prepared, body, left)
+  if call.transport then return call.transport(call, prepared, body, left) end
+  return loop.engine():transfer(prepared, body, left)
 end
 
 ---- one try ------------------------------------------------------------------
@@ -162,7 +148,7 @@ end
 local function start(call, prepared, answer)
   local left = call.deadline and math.max(call.deadline - core.now(), 1e-6)
   answer.transfer, answer.id = begin(call, prepared, call.form or call.body, left)
-  loop.driver().changed(loop.engine())
+  loop.changed()
   local task = loop.current()
   if task then task.owned[answer.transfer] = answer.release end
 end
@@ -170,7 +156,7 @@ end
 --- Waits until the transfer has something to say. Returns as loop.suspend does.
 function request.wait(transfer, id)
   while not transfer:wait() do
-    loop.driver().changed(loop.engine())
+    loop.changed()
     local cancelled = loop.wait(id)
     if cancelled then return cancelled end
   end
@@ -184,23 +170,19 @@ local function read_whole(answer)
   answer.body = answer.transfer:bytes() or ""
 end
 
-local function is_success(status)
-  return status >= 200 and status < 300
-end
-
 -- What is wrong with the answer, or nil. Its body is read if so.
 local function judge(call, answer)
-  local transfer = answer.transfer
-  if not is_success(answer.status or 0) and not answer.body then
+  local transfer, status = answer.transfer, answer.status or 0
+  if (status < 200 or status >= 300) and not answer.body then
     local cancelled = read_whole(answer)
     if cancelled then error(cancelled, 0) end
   end
-  if answer.status and answer.status >= 300 then
-    return Error.from_response { status = answer.status, headers = answer.headers,
+  if status >= 300 then
+    return Error.from_response { status = status, headers = answer.headers,
       body = answer.body, provider = call.provider, method = call.method,
       url = call.url, redact = call:blanker() }
   end
-  local failed = transfer:done() and transfer:failure()
+  local failed = transfer:failure()
   if failed and (call.whole or transfer:received() == 0) then
     return request.fault_of_transfer(call, answer)
   end
@@ -230,8 +212,10 @@ local function read_answer(call, answer, try)
 end
 
 local function let_go(answer)
-  answer.transfer:close()
-  loop.driver().changed(loop.engine())
+  local transfer, task = answer.transfer, loop.current()
+  transfer:close()
+  if task then task.owned[transfer] = nil end
+  loop.changed()
   answer.release()
 end
 
@@ -248,11 +232,11 @@ local function go(call, try, answer)
   local prepared, err = call:template()
   if err then return err end
   if offline and not call.transport then return make_error(call, { kind = "offline", message = offline }) end
-  local started = core.now()
-  tell_request(call, try)
+  local started = call.on.response and core.now()
+  if call.on.request then tell_request(call, try) end
   start(call, prepared, answer)
   local problem = read_answer(call, answer, try)
-  tell_response(call, answer, started)
+  if started and answer.status then tell_response(call, answer, started) end
   return problem
 end
 
@@ -313,9 +297,9 @@ end
 ---@return marea.Answer|nil, marea.error|nil
 function request.send(call)
   for try = 1, math.huge do
-    local started = core.now()
-    local answer, err, fields = try_and_follow(call, try)
-    tell_try(call, try, started, answer, err)
+    local answer, err, fields
+    if told then answer, err, fields = tell_try(call, try, try_and_follow)
+    else answer, err, fields = try_and_follow(call, try) end
     if answer then return answer end
     err.attempts = add_attempt(call, { status = err.status, kind = err.kind })
     local again = retry.should(err, fields, { retries = try - 1, max_retries = call.max_retries })

@@ -77,11 +77,13 @@ local function known_beside(preset)
   return ("; %s has %s"):format(preset.name or "it", named_options.names(preset))
 end
 
+local none = {}      -- nothing is ever put into it
+
 --- Checks the second table of a call. The preset's own options come back under
 --- `named`.
 ---@param path string of the endpoint
 function settings.check_call(level, who, options, s, path)
-  if options == nil then return {} end
+  if options == nil then return none end
   if type(options) ~= "table" then check.fail(level + 1, who .. ", options", "a table", options) end
   local own, named = options, nil
   for name in pairs(options) do
@@ -158,11 +160,20 @@ end
 ---- keys ---------------------------------------------------------------------
 
 -- A key from a file often ends in a newline.
-local function clean_key(key)
+local function clean(key)
   key = compat.trim(key)
   if key == "" then return nil end
   if key:find("[%c\127-\255 ]") then return nil, "the key holds characters no key has" end
   return key
+end
+
+-- The same key comes again and again.
+local function clean_key(s, key)
+  if key == "" then return nil end
+  if s.raw_key == key then return s.clean_key end
+  local cleaned, fault = clean(key)
+  if cleaned then s.raw_key, s.clean_key = key, cleaned end
+  return cleaned, fault
 end
 
 -- The header a key goes in. Without a preset that says which there are, any.
@@ -190,7 +201,7 @@ local function find_key(s, source)
     if type(source) ~= "string" then return nil, "the function api_key returned no string" end
   end
   if source == nil and s.preset.api_key_env then source = os.getenv(s.preset.api_key_env) end
-  local key, fault = clean_key(source or "")
+  local key, fault = clean_key(s, source or "")
   if key or fault then return key, fault end
   if s.preset.key_optional or not s.preset.api_key_env then return nil, "" end
   return nil, ("no key: set %s, or give api_key"):format(s.preset.api_key_env), true
@@ -284,7 +295,7 @@ function settings.new(level, options)
     proxy = options.proxy, ca_file = options.ca_file, insecure = options.verify == false,
     max_body = options.max_body_size or MAX_BODY,
     max_event = options.max_event_size or MAX_EVENT,
-    blank = nil, blank_key = nil,
+    blank = nil, blank_key = nil, raw_key = nil, clean_key = nil,
     urls = {}, templates = {},   -- made when first needed, and kept
   }
   check_safety(level + 1, s, options)

@@ -430,8 +430,8 @@ function methods:close()
   local s = state_of(self, "close")
   if s.ended then return end
   s.closed, s.interrupted = true, s.reading
+  if s.reading then loop.interrupt(s.id) end   -- the id is another's once it is closed
   fail(s, "cancelled", "the stream was closed")
-  if s.reading then loop.interrupt(s.id) end
 end
 
 metatable.__close = methods.close

@@ -21,8 +21,11 @@ local function put(list, places, name, value)
   else list[place] = name .. ": " .. value end
 end
 
-local function user_agent()
-  return "marea/" .. require("marea")._VERSION
+-- What libcurl would say of itself it writes twice; what it is given, once.
+local function ours(call)
+  local versions = require("marea.net").versions()
+  return { "User-Agent: marea/" .. require("marea")._VERSION,
+    "Accept-Encoding: " .. (call.identity and "identity" or versions.encodings) }
 end
 
 -- Of a form only libcurl knows the boundary: its type is nobody else's to say.
@@ -36,25 +39,21 @@ end
 
 local nothing = {}
 
-local function make_lines(call, list)
-  local s, places = call.settings, {}
+--- The header lines of a call; of a line that takes a header away nothing
+--- stands after the colon.
+---@param call marea.Call
+---@return string[]
+function template.lines(call)
+  local s, list = call.settings, ours(call)
+  local places = { ["user-agent"] = 1, ["accept-encoding"] = 2 }
   local shared, own, kind = s.headers, call.headers or nothing, call.content_type
   if kind == false then shared, own = without_type(shared), without_type(own) end
-  if list[1] then places["user-agent"] = 1 end
   put(list, places, "Accept", call.accept or call.whole and "application/json" or "text/event-stream")
   if kind then put(list, places, "Content-Type", kind) end
   if call.key then put(list, places, s.auth.header, (s.auth.prefix or "") .. call.key) end
   for name, value in pairs(shared) do put(list, places, name, value) end
   for name, value in pairs(own) do put(list, places, name, value) end
   return list
-end
-
---- The header lines of a call; of a line that takes a header away nothing
---- stands after the colon.
----@param call marea.Call
----@return string[]
-function template.lines(call)
-  return make_lines(call, { "User-Agent: " .. user_agent() })
 end
 
 ---- templates ----------------------------------------------------------------
@@ -64,9 +63,9 @@ local CLOCKS = { "connect", "first_byte", "idle", "event" }   -- those the trans
 local function make(call)
   local s, clocks = call.settings, call.clocks or call.settings.timeout
   local options = {
-    method = call.method, url = call.url, headers = make_lines(call, {}), user_agent = user_agent(),
+    method = call.method, url = call.url, headers = template.lines(call),
     proxy = s.proxy, ca_file = s.ca_file, insecure = s.insecure,
-    max_body = s.max_body, max_event = s.max_event, identity = call.identity,
+    max_body = s.max_body, max_event = s.max_event,
     -- Older libcurls buffer without bound what a paused HTTP/2 stream receives
     -- (megabytes each), stall streams that share a connection, and take one that
     -- was reset without an error for whole.

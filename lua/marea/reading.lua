@@ -1,0 +1,83 @@
+-- SPDX-License-Identifier: MIT
+-- What an answer that was read whole means: its result, or the error it is.
+
+local json = require "marea.json"
+local Error = require("marea.compat").lazy "marea.error"
+local mime = require("marea.compat").lazy "marea.mime"
+local request = require "marea.request"
+local result = require "marea.result"
+
+local reading = {}
+
+local function is_json(answer, first)
+  if first == "{" or first == "[" then return true end
+  local kind = answer:media_type()
+  return kind == "" or kind:find("json", 1, true) ~= nil
+end
+
+-- A 200 that says it failed, or says nothing.
+local function judge_value(call, answer, value, endpoint)
+  local suspicious = value.error ~= nil or value.choices == nil
+  if suspicious and Error.is_error_payload(value) then
+    return request.fault_said(call, answer, value)
+  end
+  if value.status == "failed" and value.object == "response" then
+    return request.fault(call, answer, call.whole and "server" or "stream", "the response failed")
+  end
+  if endpoint.choices and type(value.choices) ~= "table" then
+    return request.fault(call, answer, "protocol", "the answer holds no choices")
+  end
+end
+
+local function decode(call, answer, endpoint, params)
+  local value, message = json.decode(answer.body, endpoint.decoding and endpoint.decoding(params))
+  if value == nil then
+    return nil, request.fault(call, answer, "decode",
+      "the answer is not JSON: " .. request.without_excerpt(message))
+  end
+  if type(value) ~= "table" then
+    if endpoint.any then return result.new({ data = value }, answer) end
+    return nil, request.fault(call, answer, "protocol", "the answer is not a JSON object")
+  end
+  local err = judge_value(call, answer, value, endpoint)
+  if err then return nil, err end
+  value = result.new(value, answer)
+  local kind, wrong
+  if endpoint.judge then kind, wrong = endpoint.judge(value, params) end
+  if kind then return nil, request.fault(call, answer, kind, wrong) end
+  return value
+end
+
+-- Subtitles, and other text where the endpoint may give that; errors may come
+-- under its name.
+local function is_wanted_text(answer)
+  if answer.body:find('^%s*{%s*"error"') then return false end
+  local kind = answer:media_type()
+  return mime.is_text(kind) and kind ~= "text/html"
+end
+
+local function as_it_is(call, answer)
+  local err = request.fault_of_coding(call, answer)
+  if err then return nil, err end
+  return result.new({ data = answer.body, content_type = answer:media_type() }, answer)
+end
+
+--- The result of an answer that was read whole; or nil and the error it is.
+---@param call marea.Call
+---@param answer marea.Answer
+---@param endpoint table
+---@param params table|nil
+---@return marea.Result|nil, marea.error|nil
+function reading.result(call, answer, endpoint, params)
+  if endpoint.text and is_wanted_text(answer) then return as_it_is(call, answer) end
+  local first = answer.body:match("%S")
+  if not first then
+    if endpoint.any or answer.status == 204 then return result.new({}, answer) end
+    return nil, request.fault(call, answer, "protocol", "the answer is empty")
+  end
+  if is_json(answer, first) then return decode(call, answer, endpoint, params) end
+  if endpoint.any then return as_it_is(call, answer) end
+  return nil, request.fault(call, answer, "protocol", "expected JSON, got " .. answer:media_type())
+end
+
+return reading
