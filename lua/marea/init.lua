@@ -10,6 +10,7 @@ local fields = {
 
   tool = { "marea.tool", "new" },
   agent = { "marea.agent", "new" },
+  fallback = { "marea.fallback", "new" },
   dump = { "marea.dump", "dump" },
   load = { "marea.dump", "load" },
   on = { "marea.observe", "on" },
@@ -40,7 +41,8 @@ local fields = {
 }
 
 local modules = { json = "marea.json", providers = "marea.providers", vector = "marea.vector",
-  schema = "marea.schema", testing = "marea.testing" }
+  schema = "marea.schema", testing = "marea.testing",
+  context = "marea.context", memory = "marea.memory" }
 
 local function load_field(self, name)
   local module, from = modules[name], fields[name]
@@ -65,6 +67,9 @@ end
 ---@field audio fun(source: string|table): table|nil, marea.error|nil a part of a message, from a file
 ---@field base64 { encode: (fun(bytes: string): string), decode: (fun(text: string): string|nil, string|nil) }
 ---@field agent fun(options: table): marea.Agent
+---@field fallback fun(clients: table): marea.Client
+---@field context { last: function, head_tail: function, tokens: function, summarise: function, estimate: function }
+---@field memory { list: function }
 ---@field dump fun(value: any, registry: table|nil): table
 ---@field load fun(data: table, registry: table|nil): any
 ---@field on fun(event: string, f: fun(event: table)): fun()

@@ -449,13 +449,18 @@ function stream.watch(self, watch)
   end
 end
 
+---@return boolean
+function stream.is(value)
+  return getmetatable(value) == metatable
+end
+
 --- Waits until the stream has an event for its reader, or is over. Returns the
 --- error if it broke before there was any.
 ---@param self marea.Stream
 ---@return marea.error|nil
 function stream.ready(self)
   local s = states[self]
-  while s.queue[s.first] == nil and not s.ended do
+  while s.queue[s.first] == nil and not s.ended and not s.raw do
     local _, chunk = advance(s)
     if chunk ~= nil then
       s.held = s.held or {}

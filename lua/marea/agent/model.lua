@@ -37,10 +37,11 @@ end
 
 -- Instructions and what memory recalls are said anew with each call, and are no
 -- part of the history.
-local function system_message(run, more)
+local function system_message(run, note, more)
   local parts = {}
   add(parts, text_of(run.agent.instructions, about(run)))
   add(parts, run.recalled)
+  add(parts, note)
   add(parts, more)
   if parts[1] then return { role = "system", content = table.concat(parts, "\n\n") } end
 end
@@ -60,16 +61,21 @@ local function as_echoed(message, echo)
   return without_reasoning(message)
 end
 
+-- A policy may fail with a text.
+local function as_error(reason)
+  if Error.is(reason) then return reason end
+  return Error.new { kind = "validation", message = "the context policy failed: " .. tostring(reason) }
+end
+
 local function messages_for(run, more)
   local preset = run.agent.client.preset
   local echo = preset and preset.reasoning and preset.reasoning.echo
-  local list, kept = json.array {}, run.talk.messages
+  local list, kept, note = json.array {}, run.talk.messages, nil
   if run.agent.context then
-    local err
-    kept, err = run.agent.context(kept, about(run))
-    if not kept then return nil, err end
+    kept, note = run.agent.context(kept, about(run))
+    if not kept then return nil, as_error(note) end
   end
-  list[1] = system_message(run, more)
+  list[1] = system_message(run, note, more)
   for _, message in ipairs(kept) do list[#list + 1] = as_echoed(message, echo) end
   return list
 end
