@@ -165,6 +165,14 @@ describe("what is no speech", function()
     end
   end
 
+  it("is kept within max_body_size, too, however it came", function()
+    local long = '{"error":{"message":"' .. ("x"):rep(5000) .. '"}}'
+    local _, err = speak(script(json(200, long)), nil, { max_body_size = 1000 })
+    assert.equal("too_large", err.kind)
+    _, err = speak(script(json(200, long)), nil, { max_body_size = #long })
+    assert.equal("server", err.kind)
+  end)
+
   it("keeps what the server said", function()
     local _, err = speak(script(json(200, "sorry, no", "text/plain")))
     assert.equal("sorry, no", err.body)

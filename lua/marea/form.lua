@@ -12,7 +12,7 @@ local form = {}
 
 local escapes = { ['"'] = "%22", ["\r"] = "%0D", ["\n"] = "%0A" }
 
--- As browsers do; a NUL has no form.
+-- As browsers do, and libcurl since 7.81; a NUL has no form.
 local function escape(name)
   return (name:gsub('["\r\n]', escapes))
 end

@@ -10,6 +10,16 @@ local normalise = require "marea.normalise"
 local responses = require("marea.compat").lazy "marea.gather.responses"
 local think = require("marea.compat").lazy "marea.think"
 
+---@class marea.Result the provider's JSON, and
+---@field output_text string
+---@field reasoning_text string|nil
+---@field tool_calls { id: string, name: string, arguments: table|nil, arguments_json: string }[]
+---@field response marea.Response
+---@field data any of an answer that is bytes or text, those; else the provider's
+---@field content_type string|nil of an answer that is bytes or text
+---@field size integer|nil bytes of an answer that is those
+---@field path string|nil the file it was saved in
+
 local result = {}
 
 -- The answer each result came in: beside the tables, not in them.
