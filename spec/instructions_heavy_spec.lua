@@ -21,10 +21,10 @@ local works = {
   { name = "a chunk read as text", script = "firehose_text", of = FIREHOSE, sizes = { 2000, 12000, 32000 },
     most = 2050 },
   { name = "a chunk read as an event", script = "firehose_events", of = FIREHOSE, sizes = { 2000, 12000 },
-    most = 5150 },
+    most = 4950 },
   { name = "a chunk read as a table", script = "firehose_chunks", of = FIREHOSE, sizes = { 2000, 12000 },
     most = 11000 },
-  { name = "a small completion", script = "small", of = SMALL, sizes = { 100, 500 }, most = 195000 },
+  { name = "a small completion", script = "small", of = SMALL, sizes = { 100, 500 }, most = 170000 },
 }
 
 local function instructions(run)
