@@ -172,7 +172,7 @@ end
 ---@field speed? number
 ---@field model? string
 
----@class marea.Transcribed
+---@class marea.Heard
 ---@field file marea.FileSource
 ---@field language? string
 ---@field response_format? string json, verbose_json, text, srt, vtt
@@ -183,7 +183,7 @@ end
 ---@field model? string
 
 ---@alias marea.Speak fun(self: table, params: marea.Spoken, options?: marea.CallOptions): marea.Answered, marea.error?
----@alias marea.Hear fun(self: table, params: marea.Transcribed, options?: marea.CallOptions): marea.Answered, marea.error?
+---@alias marea.Hear fun(self: table, params: marea.Heard, options?: marea.CallOptions): marea.Answered, marea.error?
 
 ---@class marea.Audio
 ---@field speech { create: marea.Speak }
