@@ -158,6 +158,31 @@ describe("a named option", function()
     end
   end)
 
+  it("asks for usage no more where the server refuses to be asked", function()
+    local stream = { status = 200, headers = { ["content-type"] = "text/event-stream" },
+      body = server.sse { server.chunk_json { content = "a", finish = "stop" } } }
+    local refusals = { [[{"error":{"message":"Unknown field: stream_options","type":"invalid_request_error"}}]],
+      [[{"detail":[{"loc":["body","stream_options"],"msg":"Extra inputs are not permitted"}]}]] }
+    local params = { messages = HI, model = "m", stream = true }
+    for i, refusal in ipairs(refusals) do
+      local refused = { status = i == 1 and 400 or 422, body = refusal }
+      local client, f = of("openai", { usage = true }, { { refused }, { stream }, { stream } })
+      for _ = 1, 2 do assert.equal("a", assert(assert(client.chat.completions:create(params)):result()).output_text) end
+      local asked = {}
+      for n, request in ipairs(f.requests()) do asked[n] = json.decode(request.body).stream_options ~= nil end
+      assert.same({ true, false, false }, asked)
+    end
+    local refused = { { { status = 400, body = refusals[1] } } }
+    local client, f = of("openai", { usage = true }, refused)
+    local all = { stream_options = { include_usage = true } }
+    for name, value in pairs(params) do all[name] = value end
+    local _, err = client.chat.completions:create(all)      -- what the caller says himself is never taken away
+    assert.same({ "bad_request", 1 }, { err.kind, #f.requests() })
+    client, f = of("openai", { usage = true }, { { { status = 400, body = [[{"error":{"message":"no"}}]] } } })
+    _, err = client.chat.completions:create(params)
+    assert.same({ "bad_request", 1 }, { err.kind, #f.requests() })
+  end)
+
   it("writes the bound on tokens as each endpoint calls it", function()
     local client, f = of("openai", { max_tokens = 7 })
     client.responses:create { model = "m", input = "a" }

@@ -117,7 +117,7 @@ describe("what the pages say", function()
         assert.is_nil(seen[path], path)
         seen[path] = true
       end
-      for _, field in ipairs { "required", "defaults", "ranges", "formats", "extra_parameters" } do
+      for _, field in ipairs { "required", "defaults", "ranges", "formats", "extra_parameters", "values" } do
         for path in pairs(preset[field] or {}) do assert.is_true(seen[path], field .. " of " .. path) end
       end
       for option, what in pairs(preset.options or {}) do

@@ -103,6 +103,20 @@ local function fetch(call, endpoint, params, options)
   end)
 end
 
+-- What was sent unasked for, and is what the server refuses, is left out, now
+-- and from now on.
+local function send_without(s, call, params, name, err)
+  local refused = err.kind == "bad_request"
+    and (err.param == name or tostring(err.message):find(name, 1, true) or tostring(err.body):find(name, 1, true))
+  if not refused then return nil, err end
+  s.refused = s.refused or {}
+  s.refused[name] = true
+  local rest = settings.copy(params)
+  rest[name] = nil
+  call.body = json.encode(rest)
+  return request.send(call)
+end
+
 local function send(s, endpoint, streamed, params, options, level, who)
   local parts, kind, unreadable
   if endpoint.form then
@@ -114,6 +128,7 @@ local function send(s, endpoint, streamed, params, options, level, who)
   if parts then call.form, call.content_type, call.accept = parts, kind, streamed and "text/event-stream" or "*/*" end
   if endpoint.bytes or options.to then return fetch(call, endpoint, params, options) end
   local answer, err = request.send(call)
+  if not answer and options.dispensable then answer, err = send_without(s, call, params, options.dispensable, err) end
   if not answer then return nil, err end
   if s.preset.reasoning and s.preset.reasoning.tags then
     answer.think_tags = think.tags(s.preset, type(params) == "table" and params.model)

@@ -21,6 +21,7 @@ local options = {}
 ---@field suffix? string goes after the model's name
 ---@field body? table goes into the parameters, where the caller gave none
 ---@field base? string takes the place of base_url's final "v1"
+---@field dispensable? string a parameter of `body` that is left out where the server refuses it
 
 local CHAT, COMPLETIONS, RESPONSES = "chat/completions", "completions", "responses"
 
@@ -36,7 +37,8 @@ end
 -- Some send the usage of a stream unasked, and refuse to be asked.
 local function usage(preset, _, _, params)
   if preset.stream_options == false or not params or params.stream ~= true then return {} end
-  return { body = { stream_options = { include_usage = true } } }
+  if params.stream_options ~= nil then return {} end
+  return { body = { stream_options = { include_usage = true } }, dispensable = "stream_options" }
 end
 
 local common = {
@@ -161,6 +163,7 @@ local function add(sum, effect)
   if effect.suffix then sum.suffixes[#sum.suffixes + 1] = effect.suffix end
   options.fill(sum.body, effect.body or {})
   sum.base = effect.base or sum.base
+  sum.dispensable = effect.dispensable or sum.dispensable
 end
 
 local function applies(option, path)
@@ -174,9 +177,9 @@ end
 ---@param params table|nil as the caller gave them
 ---@param of_client table|nil
 ---@param of_call table|nil
----@return { headers: table, suffixes: string[], body: table, base: string|nil }
+---@return { headers: table, suffixes: string[], body: table, base: string|nil, dispensable: string|nil }
 function options.effect(preset, path, params, of_client, of_call)
-  local sum, all = { headers = {}, suffixes = {}, body = {}, base = nil }, {}
+  local sum, all = { headers = {}, suffixes = {}, body = {}, base = nil, dispensable = nil }, {}
   for name, value in pairs(of_client or {}) do all[name] = value end
   for name, value in pairs(of_call or {}) do all[name] = value end
   for _, name in ipairs(sorted(all)) do

@@ -33,6 +33,7 @@ local url = require("marea.compat").lazy "marea.url"
 ---@field stream_options? boolean false: refuses it, or sends usage unasked
 ---@field max_tokens_parameter? string the name to write the bound on tokens with
 ---@field formats? table<string, string[]> by endpoint: values of response_format
+---@field values? table<string, table> by endpoint and parameter: the documented ones, not enforced
 ---@field reasoning? marea.preset.reasoning
 ---@field structured_output? string how agents ask for a schema: json_schema, json_object, tool or prompt
 ---@field strict_schemas? boolean such a schema goes out as a strict one

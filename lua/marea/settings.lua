@@ -297,6 +297,7 @@ function settings.new(level, options)
     max_event = options.max_event_size or MAX_EVENT,
     blank = nil, blank_key = nil, raw_key = nil, clean_key = nil,
     urls = {}, templates = {},   -- made when first needed, and kept
+    refused = nil,               -- names of what the server refuses, and need not have
   }
   check_safety(level + 1, s, options)
   s.limits = options.limits and limiter.new(options.limits) or settings.preset_limits(s)
@@ -500,6 +501,8 @@ function settings.effect(s, path, params, options)
   effect.options = merge(options)
   if next(effect.headers) then effect.options.headers = merge_headers(effect.headers, options.headers) end
   if effect.base then effect.options.base = named_options.base(s.base_url, effect.base) end
+  local name = effect.dispensable
+  if name and s.refused and s.refused[name] then effect.body[name] = nil else effect.options.dispensable = name end
   return effect
 end
 

@@ -29,6 +29,9 @@ return {
       "return_tokens_as_token_ids",
     },
   },
+  values = {
+    ["chat/completions"] = { guided_decoding_backend = { "outlines", "lm-format-enforcer" } },
+  },
   reasoning = { fields = { "reasoning_content" } },
   structured_output = "json_schema",
 }

@@ -36,7 +36,11 @@ return {
     ["responses"] = { max_output_tokens = 65536, temperature = 0.6, top_p = 0.95 },
     ["embeddings"] = { encoding_format = "float" },
     ["audio/speech"] = { response_format = "mp3", speed = 1.0 },
-    ["audio/transcriptions"] = { response_format = "json" },
+    ["audio/transcriptions"] = { response_format = "json", timestamp_granularities = { "segment" } },
+  },
+  values = {
+    ["embeddings"] = { encoding_format = { "float", "base64" } },
+    ["audio/transcriptions"] = { timestamp_granularities = { "word", "segment" } },
   },
   formats = {
     ["audio/speech"] = { "mp3", "wav", "flac", "aac", "pcm", "opus" },
@@ -45,6 +49,8 @@ return {
   extra_parameters = { ["chat/completions"] = { "chat_template_kwargs" } },
   limits = { requests_per_minute = 100, concurrent = 5, per = "key" },
   max_file_size = 25 * 1024 * 1024,
+  -- Longer audio may end in 524: to be parted before. Ogg with Opus and MP3 are
+  -- recommended.
   max_audio_seconds = 120,
   responses_stream = "single",
   reasoning = { fields = { "reasoning_content" } },

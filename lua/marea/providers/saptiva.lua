@@ -9,6 +9,7 @@ return {
   api_key_env = "SAPTIVA_API_KEY",
   auth = { header = "Authorization", prefix = "Bearer " },
   endpoints = { "chat/completions" },
+  -- Its menu also has cards of LLAMA3.3 70B, Phi 4, Qwen and Gemma 3, without ids.
   models = {
     ["Saptiva Turbo"] = { kinds = { "chat" } },
     ["DeepSeek R1 Lite"] = { kinds = { "chat" } },
