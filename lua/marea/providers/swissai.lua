@@ -11,7 +11,6 @@ return {
   endpoints = { "chat/completions" },
   models = {},
   default_model = {},
-  values = { ["chat/completions"] = { tool_choice = { "auto" } } },
   model_optional = true,
   stream_default = true,
   defaults = { ["chat/completions"] = { stream = true, temperature = 0.7, max_tokens = 4096 } },
