@@ -132,6 +132,14 @@ static int e_fd (lua_State *L) {
 }
 
 
+/* lets who polls the descriptor wake */
+static int e_alarm (lua_State *L) {
+  struct lengine *l = check_process(L);
+  if (l->driver) uvdriver_alarm(l->driver);
+  return 0;
+}
+
+
 static void set_count (lua_State *L, const char *name, int n) {
   lua_pushinteger(L, n);
   lua_setfield(L, -2, name);
@@ -227,6 +235,7 @@ static int e_timer (lua_State *L) {
 
 static const luaL_Reg engine_methods[] = {
   { "acts",     e_acts },
+  { "alarm",    e_alarm },
   { "close",    e_close },
   { "due",      e_due },
   { "expire",   e_expire },

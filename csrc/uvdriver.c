@@ -23,6 +23,8 @@ struct poll {
 struct uvdriver {
   uv_loop_t loop;
   uv_timer_t timer;
+  uv_async_t async;
+  int polled;                /* somebody polls the loop: `async` is set up */
   struct engine *engine;     /* borrowed: outlives the driver */
   struct poll **polls;       /* by socket number; owned until closed */
   size_t npolls;
@@ -154,7 +156,21 @@ int uvdriver_turn (struct uvdriver *d, usec until) {
 }
 
 
-int uvdriver_fd (const struct uvdriver *d) {
+static void on_async (uv_async_t *async) {
+  (void)async;   /* whoever polled has turned the loop */
+}
+
+
+void uvdriver_alarm (struct uvdriver *d) {
+  if (d->polled) uv_async_send(&d->async);
+}
+
+
+int uvdriver_fd (struct uvdriver *d) {
+  if (!d->polled && uv_async_init(&d->loop, &d->async, on_async) == 0) {
+    d->polled = 1;
+    uv_run(&d->loop, UV_RUN_NOWAIT);   /* only now is it watched */
+  }
   return uv_backend_fd(&d->loop);
 }
 
@@ -173,7 +189,7 @@ struct uvdriver *uvdriver_new (struct engine *e) {
 
 
 static void on_closed (uv_handle_t *handle) {
-  free(handle->data);   /* NULL for the timer, which is the driver's */
+  free(handle->data);   /* NULL for those that are the driver's own */
 }
 
 
@@ -181,8 +197,9 @@ void uvdriver_free (struct uvdriver *d) {
   size_t i;
   for (i = 0; i < d->npolls; i++)
     if (d->polls[i]) uv_close((uv_handle_t *)&d->polls[i]->handle, on_closed);
-  d->timer.data = NULL;
+  d->timer.data = d->async.data = NULL;
   uv_close((uv_handle_t *)&d->timer, on_closed);
+  if (d->polled) uv_close((uv_handle_t *)&d->async, on_closed);
   uv_run(&d->loop, UV_RUN_DEFAULT);
   uv_loop_close(&d->loop);
   free(d->polls);

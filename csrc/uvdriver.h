@@ -15,7 +15,8 @@ struct uvdriver *uvdriver_new (struct engine *e);   /* NULL: it failed */
 ** could ever happen. */
 int uvdriver_turn (struct uvdriver *d, usec until);
 
-int uvdriver_fd (const struct uvdriver *d);   /* to be polled; -1: none */
+int uvdriver_fd (struct uvdriver *d);         /* to be polled; -1: none */
+void uvdriver_alarm (struct uvdriver *d);     /* lets it be readable, once */
 void uvdriver_free (struct uvdriver *d);
 
 #endif

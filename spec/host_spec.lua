@@ -244,6 +244,29 @@ describe("a host", function()
       assert.is_true(took > 0.05 and took < 0.1 + 0.1 * SLOW, "took " .. took)
     end)
 
+    it("is woken by a task that is spawned, or may go on, while it waits", function()
+      local fd = marea.fd()
+      local item = { getfd = function() return fd end, dirty = function() return false end }
+      local function readable() return #socket.select({ item }, nil, 0) == 1 end
+      marea.step()
+      assert.is_false(readable())
+      local queue, got = marea.queue(), {}
+      marea.spawn(function() for _ = 1, 2 do got[#got + 1] = queue:get() end end)
+      assert.is_true(readable())
+      marea.step()
+      assert.is_false(readable())
+      queue:put("one")
+      assert.is_true(readable())
+      marea.step()
+      assert.is_false(readable())
+      queue:put("two")
+      marea.step()
+      assert.same({ "one", "two" }, got)
+      assert.is_false(readable())
+      assert.is_nil(marea.next_timeout())
+      assert.equal(1, select("#", marea.next_timeout()))
+    end)
+
     it("sees a clock run out", function()
       local f = s:script { { { keep_open = true } } }
       local silent = marea.client { base_url = f.base_url, model = "m", max_retries = 0,

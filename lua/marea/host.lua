@@ -12,6 +12,7 @@ local MOST = 0.8         -- of the budget: what is under way when time is up tak
 local host = {}
 
 local attached           -- the luv the engine is driven by, if any
+local stepping = false   -- inside `step`
 local ready = false      -- what a stream needs is loaded
 
 -- What is loaded when first needed elsewhere is loaded here when a host first
@@ -50,8 +51,18 @@ function host.attach(uv)
   }))
 end
 
+local function go_on(over)
+  local engine = loop.engine()
+  repeat
+    local acts = engine:acts()
+    loop.turn(0)
+    local idle = engine:acts() == acts and not loop.has_queued()
+  until idle or core.now() >= over
+end
+
 --- Once a frame: lets everything go on for at most `budget` seconds (default
---- 0.002), without waiting.
+--- 0.002), without waiting. The first call takes a few milliseconds more: it
+--- loads what is needed.
 ---@param budget number|nil
 function host.step(budget)
   if budget == nil then budget = 0.002 end
@@ -59,15 +70,20 @@ function host.step(budget)
   if attached then error("marea.step: the host's loop drives everything", 2) end
   if loop.current() then error("marea.step can't be called inside a task", 2) end
   if not ready then get_ready() end
-  local engine, over = loop.engine(), core.now() + budget * MOST
+  local over = core.now() + budget * MOST
   local before = loop.limit(over)
-  repeat
-    local acts = engine:acts()
-    loop.turn(0)
-    local idle = engine:acts() == acts and not loop.has_queued()
-  until idle or core.now() >= over
+  stepping = true
+  local ok, err = pcall(go_on, over)
+  stepping = false
   loop.limit(before)
+  if not ok then error(err, 0) end
   task.raise_unclaimed()
+end
+
+-- What changes while the host waits, since something else of its own spawned a
+-- task or woke one, must wake the host.
+local function announce(engine)
+  if not stepping then engine:alarm() end
 end
 
 --- A file descriptor that becomes readable when there is something to do: then,
@@ -75,6 +91,7 @@ end
 ---@return integer
 function host.fd()
   if attached then error("marea.fd: the host's loop drives everything", 2) end
+  loop.on_change(announce)
   local fd = loop.engine():fd()
   loop.engine():turn(0)
   return fd
@@ -85,7 +102,7 @@ end
 ---@return number|nil
 function host.next_timeout()
   if loop.has_queued() then return 0 end
-  return loop.engine():due()
+  return (loop.engine():due())       -- nil, not nothing
 end
 
 return host

@@ -65,6 +65,11 @@ function loop.drive(with)
   if driver.adopt then driver.adopt(e) end
 end
 
+--- Calls f whenever what the library's own loop waits for may have changed.
+function loop.on_change(f)
+  own.changed = f
+end
+
 function loop.current()
   return current
 end
