@@ -25,19 +25,6 @@ local function measure()
   return now
 end
 
--- Left to itself the collector lets garbage grow to the size of all that the specs
--- before this one hold (in 5.4's generational mode, which busted chooses, at times
--- without end), and the process with it.
-local function collect_steadily()
-  if _VERSION == "Lua 5.4" then return collectgarbage("incremental", 105, 400) end
-  return collectgarbage("setpause", 105)
-end
-
-local function collect_as_before(before)
-  if _VERSION == "Lua 5.4" then collectgarbage(before)
-  else collectgarbage("setpause", before) end
-end
-
 -- Runs `f` n times after it has been warmed up, and compares.
 local function stays_flat(n, f)
   for _ = 1, math.max(20, math.floor(n / 5)) do f() end
@@ -64,11 +51,11 @@ describe("nothing is left behind", function()
   local s, client
   local before
   setup(function()
-    before = collect_steadily()
+    before = leaks.collect_steadily()
     s = server.shared()
     client = marea.client { base_url = s.base_url, model = "m", max_retries = 0 }
   end)
-  teardown(function() collect_as_before(before) end)
+  teardown(function() leaks.collect_as_before(before) end)
   after_each(nothing_left)
 
   it("by ten thousand requests, one after another", function()

@@ -186,6 +186,10 @@ describe("what is no speech", function()
 end)
 
 describe("a stream of bytes", function()
+  local steadily
+  setup(function() steadily = leaks.collect_steadily() end)
+  teardown(function() leaks.collect_as_before(steadily) end)
+
   it("gives them as they come", function()
     local f = script(answer({ "abc" }, nil, { { wait_signal = "go" }, { chunk = "def" }, { last_chunk = true } }))
     local stream = assert(speak(f, { stream = true }))
@@ -362,7 +366,9 @@ describe("a stream of bytes", function()
 end)
 
 describe("speech saved to a file", function()
-  local dir
+  local dir, steadily
+  setup(function() steadily = leaks.collect_steadily() end)
+  teardown(function() leaks.collect_as_before(steadily) end)
   before_each(function() dir = form.directory() end)
   after_each(function() dir.remove() end)
 

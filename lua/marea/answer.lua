@@ -33,9 +33,11 @@ function answer.new(release)
 end
 
 --- The type of the body without its parameters, in lower case; "" if unsaid.
+--- Every stream asks, so the other headers are not parsed for it.
 function methods:media_type()
-  local value = headers.get(self.headers, "content-type")
-  return value and value:lower():match("^%s*([^;%s]*)") or ""
+  local head = (rawget(self, "head") or ""):lower()
+  local _, at = head:find("\ncontent-type:", 1, true)
+  return at and head:match("^[ \t]*([^;%s]*)", at + 1) or ""
 end
 
 function methods:request_id()

@@ -77,7 +77,10 @@ end
 ---@param t any
 ---@return boolean
 function json.is_array(t)
-  return type(t) == "table" and (is_marked(t) or rawget(t, 1) ~= nil)
+  if type(t) ~= "table" then return false end
+  local mt = getmetatable(t)
+  if mt == nil then return t[1] ~= nil end
+  return mt == json.array_mt or is_marked(t) or rawget(t, 1) ~= nil
 end
 
 return json

@@ -37,20 +37,17 @@ function normalise.choice_index(index, n)
   return n > 1 and normalise.index(index) or 0
 end
 
--- Where usage may stand, beside the chunk's own field.
-local usage_places = {
-  { "x_groq", "usage" },
-  { "choices", 1, "usage" },
-}
+local function usage_of(part)
+  local usage = type(part) == "table" and part.usage
+  return type(usage) == "table" and usage or nil
+end
 
---- The usage a chunk tells, or nil.
+--- The usage a chunk tells, or nil: in its own field, in Groq's, or in that of
+--- the first choice.
 function normalise.usage(chunk)
-  if type(chunk.usage) == "table" then return chunk.usage end
-  for _, place in ipairs(usage_places) do
-    local value = chunk
-    for _, key in ipairs(place) do value = type(value) == "table" and value[key] or nil end
-    if type(value) == "table" then return value end
-  end
+  local choices = chunk.choices
+  return usage_of(chunk) or chunk.x_groq and usage_of(chunk.x_groq)
+    or type(choices) == "table" and usage_of(choices[1]) or nil
 end
 
 local heartbeats = { ping = true, heartbeat = true, keepalive = true, ["keep-alive"] = true, keep_alive = true }
@@ -159,7 +156,9 @@ end
 --- when that is a plain string.
 ---@return string|nil text, string|nil key
 function normalise.reasoning(message)
-  for _, key in ipairs(normalise.reasoning_fields) do
+  local fields = normalise.reasoning_fields
+  for i = 1, #fields do
+    local key = fields[i]
     local value = message[key]
     if type(value) == "string" then
       if value ~= "" then return value, key end
