@@ -157,7 +157,7 @@ describe("a form", function()
 
   it("is sent again, whole, where a kept connection turns out to be dead", function()
     local dead = s:port_script({
-      { { wait_request = true }, { status = 200, body = '{"ok":true}' }, { wait_head = true }, { rst = true } },
+      { { wait_request = true }, { status = 200, body = '{"ok":true}' }, { wait_request = true }, { rst = true } },
       { { wait_request = true }, { status = 200, body = '{"ok":true}' } } })
     local path = dir.write("kept.bin", ("x"):rep(300000))
     for _ = 1, 2 do
