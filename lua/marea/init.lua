@@ -10,6 +10,7 @@ local fields = {
 
   tool = { "marea.tool", "new" },
   agent = { "marea.agent", "new" },
+  console = { "marea.console", "new" },
   fallback = { "marea.fallback", "new" },
   dump = { "marea.dump", "dump" },
   load = { "marea.dump", "load" },
@@ -70,6 +71,7 @@ end
 ---@field fallback fun(clients: table): marea.Client
 ---@field context { last: function, head_tail: function, tokens: function, summarise: function, estimate: function }
 ---@field memory { list: function }
+---@field console fun(options: table|nil): marea.Console
 ---@field dump fun(value: any, registry: table|nil): table
 ---@field load fun(data: table, registry: table|nil): any
 ---@field on fun(event: string, f: fun(event: table)): fun()
