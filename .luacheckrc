@@ -4,6 +4,7 @@ std = "max"
 max_line_length = 120
 files["spec/**/*_spec.lua"].std = "+busted"
 files["spec/support"].std = "+busted"
+files["examples/*_spec.lua"].std = "+busted"
 files["examples/embed/room.lua"] = { globals = { "tick" }, read_globals = { "say" } }
 files["examples/love"].globals = { "love" }
 files["examples/nvim"].read_globals = { "vim" }

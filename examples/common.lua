@@ -54,22 +54,10 @@ function common.must(result, err)
   os.exit(1)
 end
 
--- Control characters in UTF-8 beyond ASCII are U+0080 to U+009F.
-local function harmless(text)
-  return (text:gsub("[%z\1-\8\11-\31\127]", ""):gsub("\194[\128-\159]", ""))
-end
-
 --- A function that makes pieces of a model's text fit to print: without
 --- terminal escapes, also where one is cut in two by the end of a piece.
 ---@return fun(piece: string): string
-function common.printable()
-  local held = ""
-  return function(piece)
-    piece = held .. piece
-    held = piece:match("\194$") or ""
-    return harmless(piece:sub(1, #piece - #held))
-  end
-end
+common.printable = require("marea.printable").new
 
 --- Prints the text of a stream as it comes, and ends the line. Raises if the
 --- stream breaks, as its iterator does.

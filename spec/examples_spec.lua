@@ -48,6 +48,70 @@ describe("the examples", function()
     says(output, "A script, not a model: get_weather returned")
   end)
 
+  it("agent_weather runs its tool twice and answers", function()
+    local output, status = run("agent_weather", {}, here)
+    assert.equal(0, status, output)
+    says(output, 'get_weather(city: "Madrid")\n')
+    says(output, 'get_weather(city: "Lugo")\n')
+    says(output, "A script, not a model: get_weather returned")
+    says(output, "2 steps, 2 tool calls")
+  end)
+
+  it("agent_extract gives a table that fits", function()
+    local output, status = run("agent_extract", {}, here)
+    assert.equal(0, status, output)
+    says(output, '{"count":3,"name":"Ada"}\n(3 for Ada')
+  end)
+
+  it("agent_desk hands over, and the conversation stays there", function()
+    local output, status = run("agent_desk", {}, here)
+    assert.equal(0, status, output)
+    says(output, "billing\n")
+    says(output, '"amount":80')
+    assert.equal(2, select(2, output:gsub("%[billing answered%]", "")))
+  end)
+
+  describe("agent_files", function()
+    local directory, path
+    before_each(function()
+      directory = os.tmpname()
+      os.remove(directory)
+      os.execute("mkdir " .. directory)
+      path = directory .. "/notes"
+    end)
+    after_each(function() os.execute("rm -r " .. directory) end)
+
+    local function contents()
+      local file = io.open(path)
+      local text = file and file:read("*a")
+      if file then file:close() end
+      return text
+    end
+
+    -- a question, what a person answers, what is in the file then
+    local cases = {
+      { 'Write the file name=notes text="hello"', "y\n", "hello", "5 bytes written" },
+      { 'Write the file name=notes text="hello"', "n not that one\n", nil, "Rejected: not that one" },
+      { 'Write the file name=notes text="hello"', "", nil, "Rejected by a person" },
+      { 'Write the file name=notes text="hello"', "what?\n", nil, "Rejected by a person" },
+    }
+    for _, case in ipairs(cases) do
+      it(("writes only when told to: %q"):format(case[2]), function()
+        local output, status = child.file("examples/agent_files.lua", { directory, case[1] }, hosts.bare(here), case[2])
+        assert.equal(0, status, output)
+        says(output, 'write_file({"name":"notes","text":"hello"}): do it? [y/n]')
+        says(output, case[4])
+        assert.equal(case[3], contents())
+      end)
+    end
+  end)
+
+  it("agent_spec passes: an agent tested offline", function()
+    local output, status = child.file("/usr/bin/busted", { "-o", "TAP", "examples/agent_spec.lua" }, hosts.bare())
+    assert.equal(0, status, output)
+    says(output, "\nok 4 - ")
+  end)
+
   it("cancel stops in each of its ways", function()
     local output, status = run("cancel", {}, here)
     assert.equal(0, status, output)
@@ -152,7 +216,7 @@ describe("the examples", function()
     }
     local output, status = run("stream", {}, { MAREA_BASE_URL = f.base_url })
     assert.equal(0, status, output)
-    says(output, "safe]0;title2Jend\195\131\194\169\n")
+    says(output, "safe2Jend\195\131\194\169\n")
     assert.is_nil(output:find("[%z\1-\8\11-\31\127]"))
   end)
 end)

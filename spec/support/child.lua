@@ -36,23 +36,27 @@ local function environment(variables)
 end
 
 ---Runs a command of the shell's. Returns what it wrote, standard error included,
----and its exit status. `variables`: environment, `false` unsets one.
+---and its exit status. `variables`: environment, `false` unsets one; `input`:
+---what it reads, a line or so.
 ---@return string, integer
-function child.command(command, variables, before)
+function child.command(command, variables, before, input)
   command = environment(variables) .. (before or "") .. "timeout -k 1 " .. SECONDS .. " " .. command
-  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1 </dev/null; echo \"exit $?\""))
+  local from = input and "printf '%s' " .. quote(input) .. " | " or ""
+  local pipe = assert(io.popen(from .. "{ " .. command .. "; } 2>&1" .. (input and "" or " </dev/null")
+    .. "; echo \"exit $?\""))
   local output, status = pipe:read("*a"):match("^(.*)exit (%d+)\n$")
   pipe:close()
   return output, tonumber(status)
 end
 
 ---Runs a file with arguments. Returns what it wrote, standard error included,
----and its exit status. `variables`: environment, `false` unsets one.
+---and its exit status. `variables`: environment, `false` unsets one; `input`:
+---what it reads, a line or so.
 ---@return string, integer
-function child.file(path, arguments, variables)
+function child.file(path, arguments, variables, input)
   local words = { quote(path) }
   for _, argument in ipairs(arguments or {}) do words[#words + 1] = quote(argument) end
-  return child.command(interpreter() .. " " .. table.concat(words, " "), variables, preload())
+  return child.command(interpreter() .. " " .. table.concat(words, " "), variables, preload(), input)
 end
 
 ---Runs code, whose `...` are the arguments.
