@@ -53,7 +53,8 @@ describe("the console", function()
 
   it("shows handoffs, what waits, why it stopped, and sums", function()
     local remove = agents.tool("remove", nil, { approve = true, parameters = { path = "string" } })
-    local janitor = agent_of({ agents.calling { { "remove", { path = "/a" } } } }, { tools = { remove }, name = "janitor" })
+    local janitor = agent_of({ agents.calling { { "remove", { path = "/a" } } } },
+      { tools = { remove }, name = "janitor" })
     local text = shown(agent_of({ agents.calling({ { "transfer_to_janitor" } },
       { usage = { prompt_tokens = 10, completion_tokens = 5, total_tokens = 15 } }) },
       { handoffs = { janitor }, prices = { input = 1, output = 2 } }), { sums = true })
@@ -93,8 +94,9 @@ describe("the console", function()
   it("lets nothing steer the terminal, whoever said it", function()
     local evil = "a\27]0;title\7b\27[2Jc\rd\8e\194\155f\226\128\174g"
     local f = marea.tool { name = "f", parameters = { ["\27[31mx"] = "string?" }, run = function() return evil end }
-    local agent = agent_of({ agents.calling({ { "f", { ["\27[31mx"] = evil } }, { "\27[2Jno" } },
-      { reasoning = evil, text = evil }), { text = evil, error = { kind = "server", message = evil } } }, { tools = { f } })
+    local first = agents.calling({ { "f", { ["\27[31mx"] = evil } }, { "\27[2Jno" } },
+      { reasoning = evil, text = evil })
+    local agent = agent_of({ first, { text = evil, error = { kind = "server", message = evil } } }, { tools = { f } })
     local text = shown(agent, { utf8 = true })
     assert.is_nil(text:find("[%z\1-\8\11-\31\127]"), text)
     assert.is_nil(text:find("\194\155", 1, true))
