@@ -225,6 +225,17 @@ local PRELUDE = [[
   end
 ]]
 
+-- Twelve words and their end, so many milliseconds apart.
+local function paced(delay)
+  local events = {}
+  for word in ('A script, not a model, answers. You said: "Hola"'):gmatch("%S+%s?") do
+    events[#events + 1] = server.chunk_json({ content = word })
+  end
+  events[#events + 1] = server.chunk_json({ content = "", finish = "stop" })
+  events[#events + 1] = "[DONE]"
+  return server.shared():script({ { { sse = events, delay = delay / 1000 } } }, { repeat_last = true })
+end
+
 describe("on luv's loop", function()
   local s
   local TEXT = 'A script, not a model, answers. You said: "Hola"'
@@ -419,6 +430,57 @@ describe("on luv's loop", function()
       uv.run()
       show("ended")
     ]], f.base_url)
+  end)
+
+  it("may be stopped in the middle, and run again", function()
+    gives("stopped\nstopped\nstopped\n" .. TEXT .. "\n", [[
+      marea.attach(uv)
+      local done
+      marea.spawn(function()
+        show(read())
+        done = true
+      end)
+      for _ = 1, 3 do
+        after(30, function() uv.stop() end)
+        uv.run()
+        show(done and "done" or "stopped")
+      end
+      uv.run()
+    ]], paced(20).base_url)
+  end)
+
+  it("that its host runs by hand, a turn now and then, is good enough", function()
+    gives(TEXT .. "\ntrue\n", [[
+      marea.attach(uv)
+      local done, turns = false, 0
+      marea.spawn(function()
+        show(read())
+        done = true
+      end)
+      while not done do
+        uv.run("nowait")
+        uv.sleep(5)
+        turns = turns + 1
+      end
+      show(tostring(turns > 5))
+    ]])
+  end)
+
+  it("that its host never runs is driven by whoever waits", function()
+    gives(TEXT .. "\n" .. TEXT .. "\n", [[
+      marea.attach(uv)
+      local task = marea.spawn(read)
+      show(task:await())
+      local tasks = { marea.spawn(read) }
+      show(marea.all(tasks)[1])
+    ]])
+  end)
+
+  it("that its host never runs, and nobody waits for, is left in peace at the end", function()
+    gives("", [[
+      marea.attach(uv)
+      for _ = 1, 3 do marea.spawn(read) end
+    ]])
   end)
 
   it("a host that runs scheduled work later is not kept busy meanwhile", function()

@@ -278,6 +278,25 @@ describe("a Lua state", function()
 
   local posix = pcall(require, "posix") and require("posix")
   if posix and posix.fork then
+    it("that was forked says so on a loop it was attached to, too", function()
+      local output, status = child.code(PREAMBLE .. [[
+        local posix, uv = require "posix", require "luv"
+        marea.attach(uv)
+        assert(client:ask "hola")
+        local pid = posix.fork()
+        if pid == 0 then
+          local ok, err = pcall(client.ask, client, "hola")
+          assert(not ok and tostring(err):find("forked", 1, true), tostring(err))
+          os.exit(0)
+        end
+        local _, how, code = posix.wait(pid)
+        assert(how == "exited" and code == 0, tostring(how) .. " " .. tostring(code))
+        assert(client:ask "hola")
+      ]], { calls.replying().base_url })
+      assert.equal("", output)
+      assert.equal(0, status)
+    end)
+
     it("that was forked refuses to go on, and leaves the parent's streams alone", function()
       local f = server.shared():script({ {
         { sse = { PIECE }, open = true }, { wait_signal = "forked" },
