@@ -294,8 +294,9 @@ LINT_LUAS = lua5.4 lua5.3 luajit lua5.1
 LINT_CC = $(CC) -std=c99 -D_GNU_SOURCE -O2 -fPIC $(WARN) -Werror $(CURL_CFLAGS) \
   $(UV_CFLAGS) -Icsrc -c -o /dev/null
 
-lint: deps-test  ## luacheck, Lua 5.1 syntax, cppcheck, warnings as errors
+lint: deps-test  ## luacheck, syntax of Lua 5.1 and 5.5, cppcheck, warnings as errors
 	luacheck -q --no-color $(wildcard lua spec examples)
+	lua5.1 spec/support/loopvars.lua $$(find lua spec examples -name '*.lua')
 	$(if $(LUA_FILES),luac5.1 -p $(LUA_FILES))
 	cppcheck -q --std=c99 --enable=warning,performance,portability --inline-suppr \
 	  --suppress=missingIncludeSystem --error-exitcode=1 csrc

@@ -72,8 +72,8 @@ end
 ---@return string|nil reason
 function headers.parse(raw)
   local fields, order, status, reason = {}, {}, nil, nil
-  for line in unfold(raw):gmatch("[^\n]+") do
-    line = line:gsub("\r$", "")
+  for ended in unfold(raw):gmatch("[^\n]+") do
+    local line = ended:gsub("\r$", "")
     local code, text = line:match("^HTTP/%S+%s+(%d+)%s*(.*)$")
     if code then
       fields, order = {}, {}

@@ -173,7 +173,8 @@ end
 
 local function with_default(headers, name, value)
   local list = {}
-  for key, content in pairs(headers or {}) do
+  for index, content in pairs(headers or {}) do
+    local key = index
     if type(content) == "table" then key, content = content[1], content[2] end
     if key:lower() == name then return headers end
     list[#list + 1] = { key, tostring(content) }
