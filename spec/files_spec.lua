@@ -11,21 +11,22 @@ local server = require("spec.support.server")
 
 local OK = { { status = 200, body = '{"ok":true}' } }
 
+-- A server that takes everything, a client of it, and a place for files.
+local s, dir, f, client
+
+setup(function()
+  s = server.shared()
+  dir = form.directory()
+end)
+
+teardown(function() dir.remove() end)
+
+before_each(function()
+  f = s:script({ OK }, { repeat_last = true })
+  client = faults.client(f)
+end)
+
 describe("a form", function()
-  local s, dir, f, client
-
-  setup(function()
-    s = server.shared()
-    dir = form.directory()
-  end)
-
-  teardown(function() dir.remove() end)
-
-  before_each(function()
-    f = s:script({ OK }, { repeat_last = true })
-    client = faults.client(f)
-  end)
-
   -- The parts of what one request sends.
   local function sent(fields, options)
     assert(client:request({ path = "things", form = fields }, options))
@@ -208,20 +209,6 @@ describe("a form", function()
 end)
 
 describe("a file as a request's body", function()
-  local s, dir, f, client
-
-  setup(function()
-    s = server.shared()
-    dir = form.directory()
-  end)
-
-  teardown(function() dir.remove() end)
-
-  before_each(function()
-    f = s:script({ OK }, { repeat_last = true })
-    client = faults.client(f)
-  end)
-
   it("is sent as it is, with the type its name tells", function()
     local bytes = ("0123456789"):rep(20000)
     assert(client:request { path = "things", file = dir.write("a.jsonl", bytes) })
@@ -245,20 +232,9 @@ describe("a file as a request's body", function()
 end)
 
 describe("a file that can't be sent", function()
-  local s, dir, f, client, descriptors
+  local descriptors
 
-  setup(function()
-    s = server.shared()
-    dir = form.directory()
-  end)
-
-  teardown(function() dir.remove() end)
-
-  before_each(function()
-    f = s:script({ OK }, { repeat_last = true })
-    client = faults.client(f)
-    descriptors = leaks.fds()
-  end)
+  before_each(function() descriptors = leaks.fds() end)
 
   local function fails(file)
     local result, err = client:request { path = "things", form = { file = file } }
@@ -353,8 +329,6 @@ describe("a file that can't be sent", function()
 end)
 
 describe("a file written wrongly", function()
-  local client = marea.client { base_url = "http://127.0.0.1:1/v1", model = "m" }
-
   local function raises(params, ...)
     local ok, message = pcall(function()
       local result = client:request(params)
