@@ -18,8 +18,8 @@ dependencies = {
   "lua-cjson",
 }
 external_dependencies = {
-  -- no header: on Debian it is where LuaRocks doesn't look. The Makefile does,
-  -- and says what to install.
+  -- No header: Debian has it where LuaRocks doesn't look, so that naming it would
+  -- refuse what is there. The Makefile looks, and says what to install.
   CURL = { library = "curl" },
   UV = { header = "uv.h", library = "uv" },
 }
