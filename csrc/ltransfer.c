@@ -74,6 +74,13 @@ static int t_read_as (lua_State *L) {
 }
 
 
+/* n: fewer bytes say too little to decide how the body is to be read */
+static int t_hold (lua_State *L) {
+  check(L)->least = (size_t)luaL_checkinteger(L, 2);
+  return 0;
+}
+
+
 static int t_wait (lua_State *L) {
   lua_pushboolean(L, transfer_wait(check(L)));
   return 1;
@@ -286,10 +293,20 @@ static int push_event (lua_State *L, const struct sse_event *ev) {
 }
 
 
-/* The value of a chunk that fits the shape; its text is on top. */
+/* The parts of the recipe, on top of the transfer alone. */
+static void push_parts (lua_State *L) {
+  lua_settop(L, 1);
+  lua_getuservalue(L, 1);
+  lua_rawgeti(L, 2, PARTS);
+  lua_replace(L, 2);
+}
+
+
+/* The value of a chunk that fits the shape; its text is on top, above the
+** recipe's parts. */
 static int push_value (lua_State *L, const struct recipe *r,
                        const struct sse_event *ev) {
-  if (recipe_make(r, L, lua_upvalueindex(2), lua_gettop(L))) return 1;
+  if (recipe_make(r, L, 2, 3)) return 1;
   return ljson_decode(L, ev->data, ev->data_len) ? 1 : 2;
 }
 
@@ -301,13 +318,14 @@ static int push_value (lua_State *L, const struct recipe *r,
 **   false, value, type         any other; type is nil where it says none
 **   false, nil, type, message  it is not JSON
 **   nil                        none is there now
-** The transfer is the function's upvalue: it is called once for each event,
-** and needs no argument looked at. So are the parts of the recipe. */
-static int pull (lua_State *L) {
-  struct ltransfer *l = lua_touserdata(L, lua_upvalueindex(1));
+** One function for all transfers: a closure for each would be new code to
+** LuaJIT's compiler each time. */
+static int t_pull (lua_State *L) {
+  struct ltransfer *l = (struct ltransfer *)check(L);
   struct transfer *t = &l->transfer;
   struct sse_event ev;
   pin(L, l);
+  if (t->whole_chunks) push_parts(L);
   if (!next_event(t, &ev)) return unpin(l, 0);
   take_in_hand(l);
   if (take_text(L, t, &ev))
@@ -315,20 +333,6 @@ static int pull (lua_State *L) {
   if (!is_done(&ev)) return unpin(l, push_event(L, &ev));
   lua_pushboolean(L, 1);
   return unpin(l, 1);
-}
-
-
-/* the function that pulls this transfer's events */
-static int t_puller (lua_State *L) {
-  check(L);
-  lua_settop(L, 1);
-  lua_newtable(L);
-  lua_getuservalue(L, 1);
-  lua_pushvalue(L, 2);
-  lua_rawseti(L, -2, PARTS);
-  lua_pop(L, 1);
-  lua_pushcclosure(L, pull, 2);
-  return 1;
 }
 
 
@@ -381,6 +385,9 @@ static int t_forget (lua_State *L) {
 /* from now on, `pull` decodes every event */
 static int t_pull_whole (lua_State *L) {
   check(L)->whole_chunks = 1;
+  lua_getuservalue(L, 1);
+  lua_newtable(L);
+  lua_rawseti(L, -2, PARTS);
   return 0;
 }
 
@@ -406,10 +413,11 @@ static const luaL_Reg methods[] = {
   { "failure",  t_failure },
   { "forget",   t_forget },
   { "head",     t_head },
+  { "hold",     t_hold },
   { "learn",    t_learn },
   { "peek",     t_peek },
+  { "pull",     t_pull },
   { "pull_whole", t_pull_whole },
-  { "puller",   t_puller },
   { "read_as",  t_read_as },
   { "received", t_received },
   { "rest",     t_rest },

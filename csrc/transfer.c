@@ -34,6 +34,7 @@ static int has_news (struct transfer *t) {
   switch (t->mode) {
     case BODY_WHOLE: return 0;
     case BODY_EVENTS: return sse_ready(&t->in) != SSE_MORE;
+    case BODY_HELD: return unread(t) > 0 && unread(t) >= t->least;
     default: return unread(t) > 0;
   }
 }

@@ -34,6 +34,7 @@ struct transfer {
   size_t body_len, body_sent;
   struct form *form;           /* owned; NULL where the body is `body` */
   size_t max_body;
+  size_t least;                /* bytes that are worth telling of, while HELD */
   enum body_mode mode;
   /* clocks: lengths, and the moments they count from (0: not yet) */
   usec connect, first_byte, idle, event;

@@ -641,6 +641,13 @@ describe("an answer that is no event stream", function()
     assert.is_true(#err.body <= 200)
   end)
 
+  it("and has no content type is not judged by its first byte", function()
+    local bytes = sse(HELLO)
+    local f = script { { status = 200, chunked = true }, { chunk = bytes:sub(1, 1) }, { sleep = 0.05 },
+      { chunk = bytes:sub(2, 4) }, { sleep = 0.05 }, { chunk = bytes:sub(5) }, { last_chunk = true } }
+    assert.equal("Hello", tostring(assert(open(f)):result()))
+  end)
+
   it("and has no content type is read if its first line is one of an event stream", function()
     for _, bytes in ipairs({ sse(HELLO), ": hi\n\n" .. sse(HELLO), "\n\n" .. sse(HELLO), "event: x\n" .. sse(HELLO),
         "\239\187\191" .. sse(HELLO) }) do

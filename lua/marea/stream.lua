@@ -213,7 +213,7 @@ end
 -- chunk, whose events are in the queue; else nothing, at the end.
 local function advance(s)
   while not s.ended do
-    local text, chunk, kind, message = s.pull()
+    local text, chunk, kind, message = s.pull(s.transfer)
     if text == nil then
       if not s.transfer:wait() then wait(s)
       elseif s.transfer:done() then return nil, at_end(s) end
@@ -309,7 +309,7 @@ end
 function methods:text()
   local s = claim(self, "text")
   return function()
-    local text, chunk, kind, message = s.quick()
+    local text, chunk, kind, message = s.quick(s.transfer)
     if text and text ~= true then return text end
     return slow_text(s, text, chunk, kind, message)
   end, nil, nil, self
@@ -329,7 +329,7 @@ end
 
 local function next_chunk(s)
   if s.reading then check_alone(s, 2) end
-  local text, chunk, kind, message = s.pull()
+  local text, chunk, kind, message = s.pull(s.transfer)
   if text and text ~= true then return chunk end
   if text ~= nil then chunk = take(s, text, chunk, kind, message) end
   if chunk == nil or s.err then return slow_chunk(s) end
@@ -367,7 +367,7 @@ end
 function methods:events()
   local s = claim(self, "events")
   return function()
-    local text, chunk, kind, message = s.quick()
+    local text, chunk, kind, message = s.quick(s.transfer)
     if text and text ~= true then
       return { type = s.fast, text = text, index = s.fast_index }
     end
@@ -491,7 +491,7 @@ local function new(call, answer, n)
   states[self] = setmetatable({
     call = call, answer = answer, id = answer.id, release = answer.release,
     transfer = answer.transfer,  -- nil once let go
-    pull = answer.transfer:puller(),
+    pull = answer.transfer.pull,  -- looked up once for all events
     quick = nothing,             -- pull, while the reader may take text straight from it
     gather = gather,
     queue = {}, first = 1,       -- events not yet read
@@ -564,6 +564,18 @@ function stream.raw(call, answer)
   return self
 end
 
+-- Of a body that has no type, so many bytes show whether a field of an event ends
+-- there ("event:", "retry:").
+local ENOUGH = 6
+
+local function wait_for_start(answer)
+  answer.transfer:hold(ENOUGH)
+  local cancelled = request.wait(answer.transfer, answer.id)
+  if not cancelled then return end
+  request.let_go(answer)
+  error(cancelled, 0)
+end
+
 local function looks_like_events(text)
   text = text:gsub("^\239\187\191", "")
   return text:find("^[\r\n]*:") or text:find("^[\r\n]*%a+[:\r\n]") and not text:find("^%s*[{<]")
@@ -576,6 +588,7 @@ end
 ---@param read fun(): table|nil, marea.error|nil the result of an answer that is no stream
 function stream.open(call, answer, n, read)
   local kind = answer:media_type()
+  if kind == "" then wait_for_start(answer) end
   local start = answer.transfer:peek(64)
   if start == "" then return refuse(call, answer, "the answer is empty") end
   if kind == "text/event-stream" or kind == "" and looks_like_events(start) then

@@ -84,14 +84,10 @@ local function note(self, text, value, kind, message)
   else note_event(self, { value = value, type = kind }) end
 end
 
-function recorder:puller()
-  self.real:pull_whole()
-  local pull = self.real:puller()
-  return function()
-    local text, value, kind, message = pull()
-    note(self, text, value, kind, message)
-    return text, value, kind, message
-  end
+function recorder:pull()
+  local text, value, kind, message = self.real:pull()
+  note(self, text, value, kind, message)
+  return text, value, kind, message
 end
 
 function recorder:rest()
@@ -141,6 +137,7 @@ end
 local function recording(path)
   return function(call, ...)
     local real, id = loop.engine():transfer(...)
+    real:pull_whole()      -- the tape holds whole chunks
     local self = { real = real, path = path, entry = {}, asked = asked(call), blank = call:blanker(),
       last = core.now(), written = false, bytes_taken = {} }
     return setmetatable(self, recorder_mt), id

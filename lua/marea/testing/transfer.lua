@@ -139,7 +139,7 @@ function methods:bytes()
 end
 
 -- As the C core's `pull` has it: false and what was decoded, or true at [DONE].
-local function pull(self)
+function methods:pull()
   local i = self.taken + 1
   if not self.due[i] or core.now() < self.due[i] then return nil end
   self.taken = i
@@ -150,15 +150,12 @@ local function pull(self)
   return false, value, event.type, message
 end
 
-function methods:puller()
-  return function() return pull(self) end
-end
-
 -- No event comes without its blank line, and none by its shape.
 function methods:rest() end
 function methods:collect() end
 function methods:forget() end
 function methods:pull_whole() end
+function methods:hold() end
 function methods:learn() return false end
 
 return transfer
