@@ -111,6 +111,18 @@ describe("a context policy", function()
     assert.equal(6, #agent.messages)           -- the history is whole
   end)
 
+  it("still does where a person was asked meanwhile", function()
+    local f = agents.tool("f", nil, { approve = true })
+    local agent = marea.agent { client = agents.client { "old", agents.calling { { "f", id = "c" } }, "no", '{"n":1}' },
+      context = marea.context.last(1), name = "a", tools = { f } }
+    agent:run "before"
+    local result = assert(agent:run "the question")
+    agent.output = require("marea.agent.output").new { n = "integer" }
+    result = assert(agent:resume(marea.json.decode(marea.json.encode(result)), { c = true }))
+    assert.equal(1, result.output.n)
+    assert.equal("the question", agent.client.requests[4].messages[1].content)
+  end)
+
   it("that fails fails the run", function()
     local agent = marea.agent { client = agents.client {}, context = function() return nil, "no room" end }
     local result, err = agent:run "x"

@@ -161,3 +161,28 @@ describe("marea.on", function()
     assert.is_false(told)
   end)
 end)
+
+describe("an agent's events", function()
+  it("are told: steps, tools, handoffs, and whose call of the model it was", function()
+    local agents = require("spec.support.agents")
+    local offs, seen = {}, {}
+    for _, name in ipairs { "llm.call", "step", "tool", "handoff" } do
+      offs[#offs + 1] = marea.on(name, function(event) seen[#seen + 1] = { name, event } end)
+    end
+    local f = agents.tool("f")
+    local other = marea.agent { client = agents.client { "done" }, name = "other" }
+    local agent = marea.agent { name = "a",
+      client = agents.client { agents.calling { { "f", { x = 1 } }, { "transfer_to_other" } } }, tools = { f }, handoffs = { other } }
+    local result = assert(agent:run "go")
+    for _, off in ipairs(offs) do off() end
+    local names = {}
+    for i, item in ipairs(seen) do names[i] = item[1] .. ":" .. item[2].agent end
+    assert.same({ "llm.call:a", "step:a", "tool:a", "handoff:a", "llm.call:other", "step:other" }, names)
+    assert.equal("ok", seen[3][2].result)
+    assert.is_number(seen[3][2].seconds)
+    assert.equal("other", seen[4][2].to)
+    assert.equal(2, seen[5][2].step)
+    for i = 2, #seen do assert.equal(seen[1][2].run, seen[i][2].run) end
+    assert.equal("done", result.output_text)
+  end)
+end)

@@ -16,17 +16,8 @@ local metatable = { __name = "marea.agent.stream", __index = methods }
 -- State beside the object: the task must not keep its reader from the collector.
 local states = setmetatable({}, { __mode = "k" })
 
-local CLOSED = "the stream of this run was closed"
-
-local function emit_to(s)
-  return function(event)
-    if s.closed then error(CLOSED, 0) end
-    s.box:put(event)
-  end
-end
-
 local function body(s, job)
-  local ok, result, err = pcall(job.go, emit_to(s))
+  local ok, result, err = pcall(job.go, function(event) s.box:put(event) end)
   if ok then s.result, s.err = result, err
   elseif not s.closed then s.err = result end
   s.over = true

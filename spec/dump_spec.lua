@@ -1,0 +1,148 @@
+-- SPDX-License-Identifier: MIT
+-- marea.dump and marea.load: what is data comes back, what is code is only ever
+-- named, and what is neither is refused.
+
+local agents = require("spec.support.agents")
+local calls = require("spec.support.calls")
+local marea = require("marea")
+
+local function through_json(value)
+  return marea.json.decode(marea.json.encode(value))
+end
+
+local f = agents.tool("f")
+local function watch() end
+
+local function desk(client)
+  local billing = marea.agent { client = client, name = "billing", instructions = "You bill.", max_steps = 3 }
+  local triage = marea.agent { client = client, name = "triage", instructions = "You sort.", tools = { f },
+    output = { n = "integer" }, usage_limits = { requests = 5 }, handoffs = { billing }, hooks = { step = watch },
+    params = { temperature = 0 } }
+  billing.handoffs = { triage }
+  return triage, billing
+end
+
+describe("marea.dump", function()
+  it("writes an agent, those it hands over to, and its conversation; load makes them anew", function()
+    local triage = desk(agents.client { '{"n":1}' })
+    assert(triage:run "go")
+    local data = through_json(marea.dump(triage, { watch = watch }))
+    local client = agents.client { '{"n":2}' }
+    local other = marea.load(data, { client = client, f = f, watch = watch })
+    assert.equal("triage", other.name)
+    assert.equal("billing", other.handoffs[1].name)
+    assert.equal(3, other.handoffs[1].max_steps)
+    assert.equal(other, other.handoffs[1].handoffs[1])
+    assert.equal(watch, other.hooks.step)
+    assert.equal(5, other.usage_limits.requests)
+    assert.equal(2, #other.messages)
+    assert.equal(1, other.usage.requests)
+    assert.equal(2, assert(other:run "on").output.n)
+    assert.equal(0, client.requests[1].temperature)
+    assert.equal("f", client.requests[1].tools[1]["function"].name)
+  end)
+
+  it("gives clients the names the registry has for them", function()
+    local a, b = agents.client { "x" }, agents.client { "y" }
+    local agent = marea.agent { client = b, name = "a" }
+    local data = marea.dump(agent, { big = b })
+    assert.equal("y", assert(marea.load(data, { client = a, big = b }):run "x").output_text)
+  end)
+
+  it("holds no code, whatever a program puts in", function()
+    local triage = desk(agents.client {})
+    local err = calls.failure(function() marea.dump(triage) end)
+    assert.is_truthy(err:find("^spec/dump_spec.lua:%d+: marea.dump: the agent %(triage%).hooks.step is not data"), err)
+    err = calls.failure(function() marea.dump(print) end)
+    assert.is_truthy(err:find("marea.dump: the value is no agent, result or plain table", 1, true))
+    local text = marea.json.encode(marea.dump(triage, { watch = watch }))
+    assert.is_nil(text:find("function:", 1, true))
+  end)
+
+  it("writes a result as data, and load gives it its methods", function()
+    local remove = agents.tool("remove", nil, { approve = true })
+    local agent = marea.agent { client = agents.client { agents.calling { { "remove" } }, "done" }, tools = { remove },
+      name = "a" }
+    local result = marea.load(through_json(marea.dump(assert(agent:run "go"))))
+    assert.equal("pending", result.stop)
+    assert.equal("", tostring(result))
+    result.pending[1]:approve()
+    assert.equal("done", assert(agent:resume(result)).stop)
+  end)
+
+  it("copies plain tables", function()
+    local saved = { a = { 1, 2 }, b = marea.null }
+    local out = marea.load(through_json(marea.dump(saved)))
+    assert.same({ 1, 2 }, { out.a[1], out.a[2] })
+    assert.equal(marea.null, out.b)
+    assert.are_not.equal(saved.a, out.a)
+  end)
+
+  local client = agents.client {}
+  local function damaged(change)
+    local data = through_json(marea.dump(desk(client), { watch = watch }))
+    change(data)
+    return data
+  end
+  local function root(data) return data.agents[data.root] end
+  local damage = {
+    { "nothing of ours", function(d) d.marea = nil end, "it was not made by marea.dump" },
+    { "another version", function(d) d.version = 2 end, "it is of version 2" },
+    { "a name the registry lacks", function(d) root(d).options.tools.fields["1"].ref = "os" end,
+      'the registry has nothing called "os"' },
+    { "an agent that isn't there", function(d) d.root = "9:x" end, "an agent is missing" },
+    { "a value without a form", function(d) root(d).options.name = {} end, "a value has no form" },
+    { "a broken conversation", function(d) root(d).conversation.version = 7 end, "it is of version 7" },
+  }
+  for _, case in ipairs(damage) do
+    it("with " .. case[1] .. " is refused at the caller's line", function()
+      local data = damaged(case[2])
+      local err = calls.failure(function() marea.load(data, { client = client, f = f, watch = watch }) end)
+      assert.is_truthy(tostring(err):find("^spec/dump_spec.lua:%d+: marea.load: "), tostring(err))
+      assert.is_truthy(tostring(err):find(case[3], 1, true), tostring(err))
+    end)
+  end
+end)
+
+describe("a saved conversation", function()
+  it("has all counters, and what policies remember", function()
+    local agent = marea.agent { client = agents.client { { text = "a", usage = { total_tokens = 7 } }, "b" },
+      name = "a", prices = { input = 1, output = 1 }, context = function(messages, about)
+        about.memo.seen = (about.memo.seen or 0) + 1
+        return messages
+      end }
+    agent:run "x"
+    local data = through_json(agent:save())
+    assert.equal(1, data.version)
+    local other = marea.agent { client = agents.client { "b" }, name = "a", context = agent.context }
+    assert(other:load(data))
+    assert.equal(7, other.usage.total_tokens)
+    assert.equal(1, other.usage.requests)
+    assert.equal(1, other.usage.unreported == 0 and 1 or 0)
+    other:run "y"
+    assert.equal(2, other:save().memo.seen)
+    assert.equal(2, other.usage.requests)
+  end)
+
+  it("shares nothing with the agent", function()
+    local agent = marea.agent { client = agents.client { "a", "b" }, name = "a" }
+    agent:run "x"
+    local data = agent:save()
+    data.messages[1].content = "changed"
+    assert.equal("x", agent.messages[1].content)
+    agent:run "y"
+    assert.equal(2, #data.messages)
+  end)
+
+  it("that is none is refused, and the agent keeps its own", function()
+    local agent = marea.agent { client = agents.client { "a" }, name = "a" }
+    agent:run "x"
+    for _, data in ipairs { {}, { marea = "conversation", version = 2 }, { marea = "conversation", version = 1 },
+      { marea = "conversation", version = 1, messages = { { role = "assistant", tool_calls = { { id = "c" } } } } } } do
+      local ok, err = agent:load(data)
+      assert.is_nil(ok)
+      assert.equal("validation", err.kind)
+    end
+    assert.equal(2, #agent.messages)
+  end)
+end)
