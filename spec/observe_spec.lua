@@ -171,8 +171,8 @@ describe("an agent's events", function()
     end
     local f = agents.tool("f")
     local other = marea.agent { client = agents.client { "done" }, name = "other" }
-    local agent = marea.agent { name = "a",
-      client = agents.client { agents.calling { { "f", { x = 1 } }, { "transfer_to_other" } } }, tools = { f }, handoffs = { other } }
+    local first = agents.client { agents.calling { { "f", { x = 1 } }, { "transfer_to_other" } } }
+    local agent = marea.agent { name = "a", client = first, tools = { f }, handoffs = { other } }
     local result = assert(agent:run "go")
     for _, off in ipairs(offs) do off() end
     local names = {}

@@ -30,21 +30,23 @@ local function number(value)
   return type(value) == "number" and value >= 0 and value or nil
 end
 
-local function first(raw, names)
-  for _, name in ipairs(names) do
-    local at = raw
-    for step in name:gmatch("[^.]+") do at = type(at) == "table" and at[step] or nil end
-    if number(at) then return at, name end
+-- Each place is { name } or { name within, of what }.
+local function first(raw, places)
+  for i = 1, #places do
+    local name, within = places[i][1], places[i][2]
+    local at = within and raw[within] or raw
+    local value = type(at) == "table" and number(at[name])
+    if value then return value, name end
   end
 end
 
-local INPUT = { "prompt_tokens", "input_tokens" }
-local OUTPUT = { "completion_tokens", "output_tokens" }
+local INPUT = { { "prompt_tokens" }, { "input_tokens" } }
+local OUTPUT = { { "completion_tokens" }, { "output_tokens" } }
 -- The last is beside the input tokens, the others are among them.
-local CACHED = { "prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens", "cached_tokens",
-  "num_cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens" }
-local REASONING = { "completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens",
-  "reasoning_tokens" }
+local CACHED = { { "cached_tokens", "prompt_tokens_details" }, { "cached_tokens", "input_tokens_details" },
+  { "cached_tokens" }, { "num_cached_tokens" }, { "prompt_cache_hit_tokens" }, { "cache_read_input_tokens" } }
+local REASONING = { { "reasoning_tokens", "completion_tokens_details" }, { "reasoning_tokens", "output_tokens_details" },
+  { "reasoning_tokens" } }
 
 -- Whether reasoning was counted beside the output: the total tells.
 local function is_beside(raw, input, output, reasoning)
@@ -91,21 +93,23 @@ function usage.cost(counted, prices)
   return sum
 end
 
---- Adds a model call.
+--- Adds a model call; says whether its usage was told.
 ---@param sum marea.Usage
 ---@param raw any the usage it told
 ---@param prices marea.Prices|nil
+---@return boolean
 function usage.add_call(sum, raw, prices)
   sum.requests = sum.requests + 1
   local counted = usage.read(raw)
   if not counted then
     sum.unreported = sum.unreported + 1
-    return
+    return false
   end
   for _, bucket in ipairs(buckets) do sum[bucket] = sum[bucket] + counted[bucket] end
   sum.total_tokens = sum.total_tokens + counted.total_tokens
   sum.raw[#sum.raw + 1] = raw
   if prices then sum.cost = (sum.cost or 0) + usage.cost(counted, prices) end
+  return true
 end
 
 local sums = { "input", "cached", "output", "reasoning", "total_tokens", "requests", "tool_calls", "unreported" }

@@ -19,14 +19,14 @@ workloads.full = {
   chunks = 1000000, streams = 1000, ticks = 100, every = 10, open = 10000,
   requests = 10000, vectors = 256, dims = 4096, batches = 10, one = 9, firsts = 2000,
   closes = 400, slow = 30, decades = { 200, 20, 5, 1, 1 },
-  reads = 6, bursts = 12, lines = 4, bytes = 400,
+  reads = 6, bursts = 12, lines = 4, bytes = 400, agents = 200,
 }
 
 workloads.quick = {
   chunks = 20000, streams = 50, ticks = 10, every = 20, open = 200,
   requests = 500, vectors = 16, dims = 256, batches = 2, one = 1, firsts = 50,
   closes = 50, slow = 2, decades = { 20, 2, 1 },
-  reads = 1, bursts = 2, lines = 1, bytes = 50,
+  reads = 1, bursts = 2, lines = 1, bytes = 50, agents = 20,
 }
 
 -- Others are slower: what they do is done as often as can be waited for.
@@ -305,6 +305,18 @@ local function loading(size)
   }
 end
 
+-- No server: answers are canned, and what is measured is the loop alone.
+local function agent(size)
+  return {
+    name = "agent", script = "agent.lua", path = "", suffix = "", arguments = "50 " .. size.agents, expect = {},
+    truth = function() return {} end,
+    figures = {
+      figure("a step of an agent, beside its call and its tool", "us", measures.field "step_us", "value", 100),
+      figure("the same, its tool within a timeout", "us", measures.field "timed_us", "value", 100),
+    },
+  }
+end
+
 local function weight()
   return {
     name = "size", script = "size.lua", path = "", suffix = "", arguments = "", expect = {}, turns = 1,
@@ -344,6 +356,7 @@ function workloads.list(size)
     bytes(size),
     decades(size),
     loading(size),
+    agent(size),
     weight(),
   }
 end

@@ -19,11 +19,6 @@ local model = {}
 
 ---- what is sent ---------------------------------------------------------------------------
 
-local function text_of(policy, about)
-  if type(policy) == "function" then return policy(about) end
-  return policy
-end
-
 -- What a run's policies may know. Not the run itself: that is ours.
 local function about(run)
   return { agent = run.agent.name, step = run.steps, usage = run.usage, data = run.data, first = run.first,
@@ -39,7 +34,9 @@ end
 -- part of the history.
 local function system_message(run, note, more)
   local parts = {}
-  add(parts, text_of(run.agent.instructions, about(run)))
+  local said = run.agent.instructions
+  if type(said) == "function" then said = said(about(run)) end
+  add(parts, said)
   add(parts, run.recalled)
   add(parts, note)
   add(parts, more)
@@ -56,7 +53,7 @@ local function without_reasoning(message)
 end
 
 local function as_echoed(message, echo)
-  if message.role ~= "assistant" or echo == nil then return message end
+  if message.role ~= "assistant" then return message end
   if echo == "tool_calls" and message.tool_calls then return message end
   return without_reasoning(message)
 end
@@ -76,7 +73,8 @@ local function messages_for(run, more)
     if not kept then return nil, as_error(note) end
   end
   list[1] = system_message(run, note, more)
-  for _, message in ipairs(kept) do list[#list + 1] = as_echoed(message, echo) end
+  local before = #list
+  for i = 1, #kept do list[before + i] = echo and as_echoed(kept[i], echo) or kept[i] end
   return list
 end
 
@@ -206,8 +204,8 @@ function model.ask(run)
     answer, err = ask_once(run)
   end
   if not answer then return nil, err end
-  usage.add_call(run.usage, answer.usage, run.agent.prices)
-  if not usage.read(answer.usage) then limits.note_unreported(run, answer.params, answer) end
+  local told = usage.add_call(run.usage, answer.usage, run.agent.prices)
+  if not told then limits.note_unreported(run, answer.params, answer) end
   return answer
 end
 
