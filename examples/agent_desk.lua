@@ -33,7 +33,7 @@ local console = marea.console()
 local questions = arg[1] and arg or { "I have a question on billing.", 'Find the invoice "1002".' }
 for _, question in ipairs(questions) do
   print("> " .. question)
-  local result = console:show((desk:stream(question)))
+  local result = console:show(desk:stream(question))
   if not result then os.exit(1, true) end
   print(("[%s answered]"):format(result.agent))
 end

@@ -57,9 +57,9 @@ local function ask(call)
 end
 
 local console = marea.console()
-local result = console:show((agent:stream(question)))
+local result = console:show(agent:stream(question))
 while result and result.stop == "pending" do
   for _, call in ipairs(result.pending) do ask(call) end
-  result = console:show((agent:resume(result, nil, { stream = true })))
+  result = console:show(agent:resume(result, nil, { stream = true }))
 end
 os.exit(result and result.stop == "done" and 0 or 1, true)

@@ -18,5 +18,5 @@ local agent = marea.agent {
   instructions = "You tell the weather, in one sentence.",
 }
 
-local result = marea.console():show((agent:stream(arg[1] or "What is the weather in Madrid and in Lugo?")))
+local result = marea.console():show(agent:stream(arg[1] or "What is the weather in Madrid and in Lugo?"))
 os.exit(result and result.stop == "done" and 0 or 1, true)

@@ -45,6 +45,9 @@ local expected = {
   Streams = "Tell me of the sea%.",
   Errors = "^not_found.*not_found\t404\n$",
   Tasks = '^3\t.*"tres"\n$',
+  Agents = "get_weather returned .*Madrid.*get_weather returned .*Lugo",
+  ["A person decides"] = "^remove_file\tnotes\ndone\n$",
+  ["Answers as tables"] = "^Ada\t3\n$",
   JSON = '^{"id":9007199254740993,"options":{},"tools":%[%]}\n{.*}\n$',
 }
 

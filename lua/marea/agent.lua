@@ -238,7 +238,10 @@ function methods:resume(data, decisions, options)
   busy[conversations[self]] = nil
   conversations[self], busy[talk] = talk, true
   local run = runs.new(self, talk, options)
-  if options.stream then return stream_of(run, nil, true) end
+  if options.stream then
+    local stream = stream_of(run, nil, true)
+    return stream, nil, nil, stream
+  end
   return perform(run, nil, true)
 end
 
