@@ -109,6 +109,16 @@ describe("a call that must be approved", function()
     assert.equal(3, #result.pending)
   end)
 
+  it("runs once: the same result can't be resumed again", function()
+    local agent, removed = desk { two, "done" }
+    local result = assert(agent:run "go")
+    assert(agent:resume(result, { c1 = true, c3 = true }))
+    local again, err = agent:resume(result, { c1 = true, c3 = true })
+    assert.is_nil(again)
+    assert.is_truthy(err.message:find("it was resumed already", 1, true))
+    assert.equal(2, #removed)
+  end)
+
   it("is not approved by a further run: it is told to the model as it is", function()
     local agent, removed = desk { two, "done" }
     assert(agent:run "go")
@@ -204,6 +214,7 @@ describe("a paused run", function()
     { "of another agent", function(d) d.state.name = "other" end, 'it is of the agent "other"' },
     { "of another version", function(d) d.state.version = 99 end, "it is of version 99" },
     { "that is no data of ours", function(d) d.state = {} end, "it is no saved conversation" },
+    { "whose list of what waits was changed", function(d) d.pending = { 1, { id = "c9", decision = true } } end },
     { "that doesn't wait", function(d) d.stop = "done" end, "nothing waits in it" },
     { "without its calls", function(d) d.state.open = nil end, "has no result" },
     { "with other messages", function(d) d.messages = { { role = "tool", tool_call_id = "x" } } end, "of no call" },
@@ -211,9 +222,10 @@ describe("a paused run", function()
     { "with calls that are none", function(d) d.state.open = { {} } end, "no id" },
   }
   for _, case in ipairs(damage) do
-    it(case[1] .. " is refused, and the agent stays as it was", function()
+    it(case[1] .. (case[3] and " is refused, and the agent stays as it was" or " still waits"), function()
       local agent, removed = desk { "still here" }
       local result, err = agent:resume(broken(case[2]), nil)
+      if not case[3] then return assert.equal("pending", result.stop) end
       assert.is_nil(result)
       assert.equal("validation", err.kind)
       assert.is_truthy(err.message:find(case[3], 1, true), err.message)

@@ -6,18 +6,10 @@
 local agents = require("spec.support.agents")
 local calls = require("spec.support.calls")
 local marea = require("marea")
+local random_from = require("spec.support.random")
 local server = require("spec.support.server")
 
 local STEPS = 50
-
--- The same numbers on every Lua.
-local function random_from(seed)
-  local state = seed
-  return function(n)
-    state = (state * 16807) % 2147483647
-    return state % n + 1
-  end
-end
 
 local function pick(random, list) return list[random(#list)] end
 

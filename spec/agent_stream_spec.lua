@@ -5,6 +5,7 @@
 local agents = require("spec.support.agents")
 local calls = require("spec.support.calls")
 local core = require("marea.core")
+local leaks = require("spec.support.leaks")
 local marea = require("marea")
 local server = require("spec.support.server")
 
@@ -16,9 +17,14 @@ local function agent_of(replies, options)
   return marea.agent(all)
 end
 
+-- The first of its calls ends after the second.
 local function story()
-  local f = tool_of("f", function(args) marea.sleep(args.x) end)
-  return agent_of({ calling({ { "f", { x = 0.03 } }, { "f", { x = 0.01 } } }, { reasoning = "hm", text = "I see" }),
+  local second_over = false
+  local f = tool_of("f", function(args)
+    while args.x == 1 and not second_over do marea.sleep(0.001) end
+    second_over = true
+  end)
+  return agent_of({ calling({ { "f", { x = 1 } }, { "f", { x = 2 } } }, { reasoning = "hm", text = "I see" }),
     "all done" }, { tools = { f } })
 end
 
@@ -40,7 +46,7 @@ describe("agent:stream", function()
     for event in story():stream "go" do
       if event.type == "tool.end" then ends[#ends + 1] = event.arguments.x end
     end
-    assert.same({ 0.01, 0.03 }, ends)
+    assert.same({ 2, 1 }, ends)
   end)
 
   it("has the result at its end, and in result()", function()
@@ -145,9 +151,25 @@ describe("agent:stream", function()
     end)
   end)
 
+  it("whose task was ended with all others leaves its agent free", function()
+    for _, seconds in ipairs { 0.01, false } do        -- begun, or not
+      local agent = agent_of { function(request)
+        return #request.messages == 1 and seconds and { text = "uno", after = 30 } or "dos"
+      end, "dos" }
+      local err = calls.failure(marea.run, function()
+        local stream = agent:stream "go"
+        if seconds then marea.sleep(seconds) end
+        error("enough of " .. tostring(stream), 0)
+      end)
+      assert.is_truthy(err:find("enough", 1, true))
+      assert.equal("dos", assert(agent:run "again").output_text)
+      agents.is_valid(agent)
+    end
+  end)
+
   it("is closed when its reader is cancelled", function()
     marea.run(function()
-      local agent = agent_of { { text = "uno dos", pause = 0.02 }, "more" }
+      local agent = agent_of { { text = "uno dos", pause = 30 }, "more" }
       local t = marea.spawn(function()
         for _ in agent:stream "go" do end
       end)
@@ -168,8 +190,7 @@ describe("agent:stream", function()
       if not rawget(_G, "jit") and _VERSION == "Lua 5.4" then
         assert.equal("more", assert(agent:run "on").output_text)
       else
-        collectgarbage()
-        collectgarbage()
+        leaks.collect()
         marea.sleep(0.1)
         assert.equal("more", assert(agent:run "on").output_text)
       end

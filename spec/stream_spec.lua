@@ -5,6 +5,7 @@
 
 local marea = require("marea")
 local leaks = require("spec.support.leaks")
+local generator = require("spec.support.random")
 local server = require("spec.support.server")
 
 local sse, chunk = server.sse, server.chunk_json
@@ -974,15 +975,6 @@ describe("the clocks of a stream", function()
 end)
 
 ---- text taken by shape --------------------------------------------------------
-
--- A small generator of its own, so that every Lua makes the same streams.
-local function generator(seed)
-  local state = seed
-  return function(n)
-    state = (state * 16807) % 2147483647
-    return state % n + 1
-  end
-end
 
 local PIECES = { '""', '"a"', '" "', '"\\n"', '"\\"q\\""', '"\\\\"', '"\\u00e9"', '"\\ud83d\\ude00"', '"\\ud83d"',
   '"\\ude00x"', '"\195\169"', '"\240\159\152\128"', '"\128"', '"\\u0000"', '"content"', '"\\"content\\":\\"x\\""',

@@ -111,7 +111,7 @@ describe("marea.testing.client", function()
   end)
 
   it("serves tasks side by side", function()
-    local client = marea.testing.client { replies = { { text = "a", after = 0.05 }, { text = "b", after = 0.01 } } }
+    local client = marea.testing.client { replies = { { text = "a", after = 0.4 }, { text = "b", after = 0.01 } } }
     local order = {}
     marea.run(function()
       for _ = 1, 2 do

@@ -137,20 +137,30 @@ end
 
 local run_fields = { data = "anything", max_steps = WHOLE, usage_limits = "a table" }
 
-local function check_run(level, who, input, options)
+local function check_input(level, who, input)
   local kind = type(input)
   if kind ~= "string" and kind ~= "table" and input ~= nil then
     check.fail(level + 1, who, "a text, a message or a list of messages", input)
   end
+end
+
+local function check_run(level, who, options)
   for name, value in pairs(options or {}) do
     if not run_fields[name] then error(("%s: unknown option %q"):format(who, tostring(name)), level + 2) end
     if name ~= "data" then check.value(level + 1, who .. ", " .. name, run_fields[name], value) end
   end
 end
 
+-- Who has a conversation is true, or a task, which may have been ended before
+-- it could give it back.
+local function is_busy(talk)
+  local holder = busy[talk]
+  return holder == true or holder ~= nil and holder.status == "running"
+end
+
 -- One conversation, one run at a time.
 local function take(self, talk, level)
-  if busy[talk] then error(("%s is running already"):format(tostring(self)), level + 1) end
+  if is_busy(talk) then error(("%s is running already"):format(tostring(self)), level + 1) end
   busy[talk] = true
 end
 
@@ -168,6 +178,7 @@ local function stream_of(run, input, resumed)
       run.emit = emit
       return perform(run, input, resumed)
     end,
+    started = function(task) busy[run.talk] = task end,
     stopped = function()
       busy[run.talk] = nil
       return runs.result(run, "cancelled")
@@ -182,7 +193,8 @@ end
 ---@return marea.AgentResult|nil, marea.error|nil
 function methods:run(input, options)
   local talk = conversation_of(self, "run")
-  check_run(1, "agent:run", input, options)
+  check_input(1, "agent:run", input)
+  check_run(1, "agent:run", options)
   take(self, talk, 2)
   return perform(runs.new(self, talk, options), input)
 end
@@ -192,7 +204,8 @@ end
 ---@return marea.AgentStream
 function methods:stream(input, options)
   local talk = conversation_of(self, "stream")
-  check_run(1, "agent:stream", input, options)
+  check_input(1, "agent:stream", input)
+  check_run(1, "agent:stream", options)
   take(self, talk, 2)
   local stream = stream_of(runs.new(self, talk, options), input)
   return stream, nil, nil, stream
@@ -204,8 +217,17 @@ local function invalid(message)
   return nil, Error.new { kind = "validation", message = message }
 end
 
+-- The options of a run, and whether a stream is wanted.
+local function split(options)
+  local out = {}
+  for name, value in pairs(options or {}) do out[name] = value end
+  out.stream = nil
+  return out, options and options.stream
+end
+
 local function restore(self, data)
   if data.stop ~= "pending" or type(data.state) ~= "table" then return nil, "nothing waits in it" end
+  if data.resumed then return nil, "it was resumed already" end
   local talk, why = talks.load(data.state, data.messages)
   if not talk then return nil, why end
   if data.state.name ~= self.name then
@@ -225,20 +247,23 @@ function methods:resume(data, decisions, options)
   conversation_of(self, "resume")
   check.value(1, "agent:resume", "a table", data)
   if decisions ~= nil then check.value(1, "agent:resume, decisions", "a table", decisions) end
+  local streamed
+  options, streamed = split(options)
+  check_run(1, "agent:resume", options)
   local talk, why = restore(self, data)
   if not talk then return invalid("agent:resume: " .. why) end
   local decided
-  decided, why = approval.decisions(data.pending, decisions)
+  decided, why = approval.decisions(talk.open, data.pending, decisions)
   if not decided then error("agent:resume: " .. why, 2) end
   local ok
   ok, why = approval.apply(talk.open, decided, kit.find_agent(self, talk.active) or self)
   if not ok then return invalid("agent:resume: " .. why) end
-  options = options or {}
+  data.resumed = true           -- once: its calls run now
   take(self, conversations[self], 2)
   busy[conversations[self]] = nil
   conversations[self], busy[talk] = talk, true
   local run = runs.new(self, talk, options)
-  if options.stream then
+  if streamed then
     local stream = stream_of(run, nil, true)
     return stream, nil, nil, stream
   end
@@ -273,12 +298,16 @@ function methods:load(data)
   return self
 end
 
+local tool_fields = { name = "a non-empty string", description = "a string", parallel = "a boolean",
+  approve = "a boolean or a function" }
+
 --- A tool that asks this agent, in a conversation of its own each time.
 ---@param options { name: string|nil, description: string|nil }|nil
 ---@return marea.Tool
 function methods:as_tool(options)
   conversation_of(self, "as_tool")
   options = options or {}
+  check.fields(1, "agent:as_tool", options, tool_fields)
   local made = tool.new { name = options.name or self.name:gsub("[^%w_-]", "_"):sub(1, 64),
     description = options.description or self.description, parameters = { input = "string" },
     run = function() end, parallel = options.parallel, approve = options.approve }

@@ -7,6 +7,7 @@ local compat = require "marea.compat"
 local core = require "marea.core"
 local client = require "marea.client"
 local normalise = compat.lazy "marea.normalise"
+local redact = compat.lazy "marea.redact"
 local request = require "marea.request"
 local stream = compat.lazy "marea.stream"
 
@@ -96,7 +97,8 @@ local function around(send, s, endpoint, streamed, params, options, level, who)
 end
 
 local function attempt(call, try, answer, err, seconds)
-  observe.emit("llm.attempt", { attempt = try, method = call.method, url = call.url, provider = call.provider,
+  local url = redact.url(call:blanker()(call.url))
+  observe.emit("llm.attempt", { attempt = try, method = call.method, url = url, provider = call.provider,
     status = answer and answer.status or err and err.status, error = err, seconds = seconds })
 end
 

@@ -45,8 +45,8 @@ local OUTPUT = { { "completion_tokens" }, { "output_tokens" } }
 -- The last is beside the input tokens, the others are among them.
 local CACHED = { { "cached_tokens", "prompt_tokens_details" }, { "cached_tokens", "input_tokens_details" },
   { "cached_tokens" }, { "num_cached_tokens" }, { "prompt_cache_hit_tokens" }, { "cache_read_input_tokens" } }
-local REASONING = { { "reasoning_tokens", "completion_tokens_details" }, { "reasoning_tokens", "output_tokens_details" },
-  { "reasoning_tokens" } }
+local REASONING = { { "reasoning_tokens", "completion_tokens_details" },
+  { "reasoning_tokens", "output_tokens_details" }, { "reasoning_tokens" } }
 
 -- Whether reasoning was counted beside the output: the total tells.
 local function is_beside(raw, input, output, reasoning)

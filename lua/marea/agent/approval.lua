@@ -99,14 +99,22 @@ local function normal(decision)
   end
 end
 
---- Collects what was decided: in the items themselves, and in `more`, by id,
---- which counts. Returns id -> decision; or nil and what is wrong.
-function approval.decisions(pending, more)
-  local out, known = {}, {}
-  for _, item in ipairs(pending or {}) do
-    known[item.id] = true
-    if item.decision ~= nil then out[item.id] = item.decision end
+-- What was written into the items of a paused run.
+local function written(pending, known)
+  local out = {}
+  for _, item in ipairs(type(pending) == "table" and pending or {}) do
+    if type(item) == "table" and known[item.id] then out[item.id] = item.decision end
   end
+  return out
+end
+
+--- Collects what was decided of open calls: in the items a paused run has for
+--- them, and in `more`, by id, which counts. Returns id -> decision; or nil and
+--- what is wrong.
+function approval.decisions(open, pending, more)
+  local known = {}
+  for _, item in ipairs(approval.list(open, "")) do known[item.id] = true end
+  local out = written(pending, known)
   for id, decision in pairs(more or {}) do
     if not known[id] then return nil, ("no call %q is pending"):format(tostring(id)) end
     out[id] = decision

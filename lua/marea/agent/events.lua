@@ -38,8 +38,8 @@ local function abandon(s)
 end
 
 --- Starts a job: `go(emit)` runs it and returns its result or nil, err; `stopped`
---- gives the result of one that was cancelled.
----@param job { go: function, stopped: function }
+--- gives the result of one that was cancelled; `started(task)` is told the task.
+---@param job { go: function, stopped: function, started: function }
 ---@return marea.AgentStream
 function events.new(job)
   local s = { box = sync.queue(1), closed = false, over = false, result = nil, err = nil, job = job }
@@ -47,6 +47,7 @@ function events.new(job)
   states[self] = s
   s.task = task.spawn(body, s, job)
   s.task.claimed = true       -- its errors are the reader's
+  job.started(s.task)
   self.guard = compat.on_collect(function() abandon(s) end)
   return self
 end
