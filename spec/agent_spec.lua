@@ -360,6 +360,28 @@ describe("a run", function()
     assert.equal("content_filter", assert(agent:run "go").stop)
   end)
 
+  it("runs nothing of an answer that says it broke off", function()
+    local tool, seen = tool_of("f")
+    for _, reason in ipairs { "error", "abort" } do
+      local agent = agent_of({ calling({ { "f" } }, { finish_reason = reason }) }, { tools = { tool } })
+      local result, err = agent:run "go"
+      assert.is_nil(result)
+      assert.equal("truncated", err.kind)
+      assert.equal("f", err.partial.tool_calls[1].name)
+      assert.equal(0, #agent.messages)
+    end
+    assert.same({}, seen)
+  end)
+
+  it("fails where an answer holds no message, and goes on without one that says nothing", function()
+    local agent = agent_of { { object = "chat.completion", choices = { { index = 0 } } }, { text = "" }, "more" }
+    local result, err = agent:run "go"
+    assert.is_nil(result)
+    assert.equal("protocol", err.kind)
+    assert.equal("done", assert(agent:run "go").stop)
+    assert.equal("more", assert(agent:run()).output_text)
+  end)
+
   it("stops at a condition, with its reason", function()
     local agent = agent_of(many(endless, 9), { tools = { f }, stop = function(about)
       return about.steps == 2 and "enough of " .. about.agent

@@ -50,7 +50,8 @@ function history.ids(messages)
 end
 
 local function own_id(ids, id)
-  if type(id) ~= "string" or id == "" or ids[id] then id = normalise.make_id() end
+  if type(id) ~= "string" or id == "" then id = normalise.make_id() end
+  while ids[id] do id = normalise.make_id() end      -- one made by another process may be the same
   ids[id] = true
   return id
 end

@@ -127,21 +127,25 @@ end
 
 ---- what came ---------------------------------------------------------------------------------
 
+-- An answer read whole may say that it broke off.
+local breaks_off = { error = true, cancelled = true }
+
+local function fault(kind, message, result)
+  return nil, Error.new { kind = kind, message = message, partial = result }
+end
+
 local function answer_of(result, params)
   local choice = type(result.choices) == "table" and result.choices[1]
   local message = type(choice) == "table" and choice.message
-  if type(message) ~= "table" then
-    return nil, Error.new { kind = "protocol", message = "the answer holds no message", partial = result }
-  end
-  local calls = result.tool_calls
-  local refusal = message.refusal
+  if type(message) ~= "table" then return fault("protocol", "the answer holds no message", result) end
+  local calls, refusal = result.tool_calls, message.refusal
+  local reason = normalise.finish_reason(choice.finish_reason, #calls > 0)
+  if broken[reason] then return fault("truncated", "the answer broke off: " .. choice.finish_reason, result) end
   return { message = message, calls = calls, text = normalise.content(message.content),
-    refusal = type(refusal) == "string" and refusal ~= "" and refusal or nil,
-    reason = normalise.finish_reason(choice.finish_reason, #calls > 0),
+    refusal = type(refusal) == "string" and refusal ~= "" and refusal or nil, reason = reason,
     usage = result.usage ~= null and result.usage or nil, params = params }
 end
 
--- Whether the model was asked for calls in vain: a final answer is one.
 local function ask_whole(run, params)
   local result, err = run.agent.client.chat.completions:create(params, options_of(run, false))
   if not result then return nil, err end
