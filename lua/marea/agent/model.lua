@@ -140,7 +140,7 @@ local function answer_of(result, params)
   if type(message) ~= "table" then return fault("protocol", "the answer holds no message", result) end
   local calls, refusal = result.tool_calls, message.refusal
   local reason = normalise.finish_reason(choice.finish_reason, #calls > 0)
-  if broken[reason] then return fault("truncated", "the answer broke off: " .. choice.finish_reason, result) end
+  if breaks_off[reason] then return fault("truncated", "the answer broke off: " .. choice.finish_reason, result) end
   return { message = message, calls = calls, text = normalise.content(message.content),
     refusal = type(refusal) == "string" and refusal ~= "" and refusal or nil, reason = reason,
     usage = result.usage ~= null and result.usage or nil, params = params }
