@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
 -- One call of an endpoint, as request.lua, stream.lua and template.lua see it:
 -- what is sent where, and how it is watched over. Programs make thousands of
--- them: all fields are there from the start, so that no table grows.
+-- them: what most calls have is there from the start, so that no table grows.
 
 local core = require "marea.core"
 local settings = require "marea.settings"
 local template = require "marea.template"
 
-local call = {}
+local calls = {}
 
 ---@class marea.Call
 ---@field settings table of the client
@@ -65,25 +65,25 @@ end
 ---@param options table the second table of the caller
 ---@param level integer as for `error`, counted from the caller
 ---@return marea.Call
-function call.new(s, endpoint, streamed, body, options, level)
+function calls.new(s, endpoint, streamed, body, options, level)
   local timeout = settings.timeout(s, options)
-  local own = options.headers and settings.copy(options.headers)   -- every try sends the same
   -- nothing in such an answer shows whether it is whole, as JSON does
   local unframed = endpoint.any or endpoint.text or endpoint.bytes or options.to ~= nil
-  return setmetatable({
-    settings = s, method = endpoint.method, body = body, whole = not streamed,
+  local call = setmetatable({
+    settings = s, method = endpoint.method, body = body, whole = not streamed, key = nil,
     url = settings.url(s, endpoint.path, options.query or endpoint.query, level + 1, options.base),
-    content_type = body and "application/json" or nil, form = nil, accept = nil,
-    identity = unframed,
-    choices = endpoint.choices, any = endpoint.any, text = endpoint.text,
-    public = s.preset.public_endpoints and settings.is_public(s, endpoint.path),
-    headers = own, api_key = options.api_key, key = nil, earlier_keys = nil, attempts = nil,
-    clocks = type(options.timeout) == "table" and timeout or nil,
-    deadline = timeout.total and core.now() + timeout.total,
+    content_type = body and "application/json" or nil, choices = endpoint.choices,
+    deadline = timeout.total and core.now() + timeout.total or nil,
     max_retries = options.max_retries or s.max_retries,
     limits = settings.limits(s, options), on = s.on, provider = s.preset.name,
-    transport = s.transport,
   }, metatable)
+  if unframed then call.identity, call.any, call.text = true, endpoint.any, endpoint.text end
+  if s.preset.public_endpoints then call.public = settings.is_public(s, endpoint.path) end
+  if options.headers then call.headers = settings.copy(options.headers) end   -- every try sends the same
+  if options.api_key then call.api_key = options.api_key end
+  if type(options.timeout) == "table" then call.clocks = timeout end
+  if s.transport then call.transport = s.transport end
+  return call
 end
 
-return call
+return calls

@@ -74,6 +74,23 @@ function loop.current()
   return current
 end
 
+local weak = { __mode = "k" }
+
+--- Has the running task close the transfer, should it be cancelled.
+---@param release fun() gives the transfer's place in the limits back
+function loop.own(transfer, release)
+  local task = current
+  if not task then return end
+  task.owned = task.owned or setmetatable({}, weak)
+  task.owned[transfer] = release
+end
+
+--- The transfer is closed.
+function loop.disown(transfer)
+  local owned = current and current.owned
+  if owned then owned[transfer] = nil end
+end
+
 -- Only a task's own coroutine may be parked: a yield from a generator inside
 -- it, or from under a C function, would go astray.
 local function can_park(task)
@@ -181,26 +198,30 @@ end
 --- Waits until `waiter`, made by the caller just before, is woken. Returns
 --- nothing, or the error with which the running task was cancelled, or why this
 --- wait can't be: the caller puts its things in order and raises it.
-function loop.suspend(waiter)
-  local task = current
-  if not waiter.co then return block(waiter, task) end
-  if task.cancelled then return task.cancelled end
-  task.awake, task.parked = false, true
-  -- somebody else may resume the coroutine by hand: that is not a wake
-  repeat yield(PARKED) until task.awake
-  task.awake, task.parked = false, false
-  return task.cancelled
+---@param id integer|nil what `waiting` has it under
+function loop.suspend(waiter, id)
+  local cancelled
+  if not waiter.co then cancelled = block(waiter, current)
+  elseif waiter.cancelled then cancelled = waiter.cancelled
+  else
+    waiter.awake, waiter.parked = false, true
+    -- somebody else may resume the coroutine by hand: that is not a wake
+    repeat yield(PARKED) until waiter.awake
+    waiter.awake, waiter.parked = false, false
+    cancelled = waiter.cancelled
+  end
+  -- an id is used again once what had it is closed, be it by another task
+  if id and waiting[id] == waiter then waiting[id] = nil end
+  waiter.id = nil
+  return cancelled
 end
 
---- Waits until the engine names this id. Returns as `suspend` does.
+--- Waits until the engine names this id. Returns as `suspend` does; a tail call,
+--- since thousands of tasks may wait here, each with all its frames.
 function loop.wait(id)
   local waiter = loop.waiter()
   waiting[id], waiter.id = waiter, id
-  local cancelled = loop.suspend(waiter)
-  waiter.id = nil
-  -- an id is used again once what had it is closed, be it by another task
-  if waiting[id] == waiter then waiting[id] = nil end
-  return cancelled
+  return loop.suspend(waiter, id)
 end
 
 --- Forgets what a task waited for whose coroutine is no more.

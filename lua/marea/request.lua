@@ -149,8 +149,7 @@ local function start(call, prepared, answer)
   local left = call.deadline and math.max(call.deadline - core.now(), 1e-6)
   answer.transfer, answer.id = begin(call, prepared, call.form or call.body, left)
   loop.changed()
-  local task = loop.current()
-  if task then task.owned[answer.transfer] = answer.release end
+  loop.own(answer.transfer, answer.release)
 end
 
 --- Waits until the transfer has something to say. Returns as loop.suspend does.
@@ -200,21 +199,10 @@ local function tell_mended(call, answer, try)
   end
 end
 
-local function read_answer(call, answer, try)
-  local transfer = answer.transfer
-  if call.whole then transfer:read_as("whole") end
-  local cancelled = request.wait(transfer, answer.id)
-  if cancelled then error(cancelled, 0) end
-  tell_mended(call, answer, try)
-  answer.status, answer.head = transfer:status(), transfer:head()
-  if call.whole then answer.body = transfer:bytes() or "" end
-  return judge(call, answer)
-end
-
 local function let_go(answer)
-  local transfer, task = answer.transfer, loop.current()
+  local transfer = answer.transfer
   transfer:close()
-  if task then task.owned[transfer] = nil end
+  loop.disown(transfer)
   loop.changed()
   answer.release()
 end
@@ -235,7 +223,14 @@ local function go(call, try, answer)
   local started = call.on.response and core.now()
   if call.on.request then tell_request(call, try) end
   start(call, prepared, answer)
-  local problem = read_answer(call, answer, try)
+  local transfer = answer.transfer
+  if call.whole then transfer:read_as("whole") end
+  local cancelled = request.wait(transfer, answer.id)
+  if cancelled then error(cancelled, 0) end
+  tell_mended(call, answer, try)
+  answer.status, answer.head = transfer:status(), transfer:head()
+  if call.whole then answer.body = transfer:bytes() or "" end
+  local problem = judge(call, answer)
   if started and answer.status then tell_response(call, answer, started) end
   return problem
 end
@@ -256,26 +251,13 @@ end
 
 local redirects = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
 
-local function redirect_target(call, location)
-  if call.method ~= "GET" then return nil end
+-- Where the error of a redirect says to go, if going there is safe.
+local function redirect_target(call, err, fields)
+  local location = redirects[err.status] and fields and fields.location
+  if not location or call.method ~= "GET" then return nil end
   local target = url.resolve(call.url, location)
   if not target or url.parse(target).userinfo then return nil end   -- no credentials of theirs
   if url.origin(target) == url.origin(call.url) then return target end
-end
-
-local function try_and_follow(call, try)
-  for followed = 0, MAX_REDIRECTS do
-    local answer, err, fields = try_once(call, try)
-    if answer then return answer end
-    local target = redirects[err.status] and fields and fields.location
-      and redirect_target(call, fields.location)
-    if not target then return nil, err, fields end
-    if followed == MAX_REDIRECTS then
-      err.message = "too many redirects"
-      return nil, err, fields
-    end
-    call.url = target
-  end
 end
 
 ---- tries --------------------------------------------------------------------
@@ -291,19 +273,31 @@ local function wait_before_next(call, err, fields, try)
   return true
 end
 
+local function try_again(call, err, fields, try)
+  err.attempts = add_attempt(call, { status = err.status, kind = err.kind })
+  return retry.should(err, fields, { retries = try - 1, max_retries = call.max_retries })
+    and wait_before_next(call, err, fields, try)
+end
+
 --- Sends a request. Returns the answer, or nil and an error; raises only when
 --- the task is cancelled, or what a hook raises.
 ---@param call marea.Call
 ---@return marea.Answer|nil, marea.error|nil
 function request.send(call)
-  for try = 1, math.huge do
+  local try, followed = 1, 0
+  while true do
     local answer, err, fields
-    if told then answer, err, fields = tell_try(call, try, try_and_follow)
-    else answer, err, fields = try_and_follow(call, try) end
+    if told then answer, err, fields = tell_try(call, try, try_once)
+    else answer, err, fields = try_once(call, try) end
     if answer then return answer end
-    err.attempts = add_attempt(call, { status = err.status, kind = err.kind })
-    local again = retry.should(err, fields, { retries = try - 1, max_retries = call.max_retries })
-    if not again or not wait_before_next(call, err, fields, try) then return nil, err end
+    local target = redirect_target(call, err, fields)
+    if target and followed < MAX_REDIRECTS then
+      call.url, followed = target, followed + 1
+    else
+      if target then err.message = "too many redirects" end
+      if not try_again(call, err, fields, try) then return nil, err end
+      try, followed = try + 1, 0
+    end
   end
 end
 

@@ -199,23 +199,25 @@ local function at_end(s)
   return chunk
 end
 
-local function wait(s)
-  s.reading = true
-  local cancelled = request.wait(s.transfer, s.id)
-  s.reading = false
-  if not cancelled then return end
+local function cancel(s, cancelled)
   break_off(s, cancelled)
   error(cancelled, 0)
 end
 
 -- One event of the wire, waited for if need be. Returns its text if it was
 -- taken by shape (and the chunk, for a reader of chunks); else nil and the
--- chunk, whose events are in the queue; else nothing, at the end.
+-- chunk, whose events are in the queue; else nothing, at the end. It waits here
+-- and not in a function of its own: thousands of streams wait with all their frames.
 local function advance(s)
   while not s.ended do
     local text, chunk, kind, message = s.pull(s.transfer)
     if text == nil then
-      if not s.transfer:wait() then wait(s)
+      if not s.transfer:wait() then
+        s.reading = true
+        loop.changed()
+        local cancelled = loop.wait(s.id)
+        s.reading = false
+        if cancelled then cancel(s, cancelled) end
       elseif s.transfer:done() then return nil, at_end(s) end
     elseif text and text ~= true then return text, chunk
     else
@@ -294,11 +296,17 @@ local function slow_text(s, text, chunk, kind, message)
   s.quick = nothing
   if text ~= nil then take(s, text, chunk, kind, message) end
   while true do
-    local event = next_event(s)
-    if not event then return finish(s) end
-    if event.type == "text" and event.index == 0 then
+    local event, piece = pop(s), nil
+    if event then
+      if event.type == "text" and event.index == 0 then piece = event.text end
+    elseif s.ended then return finish(s)
+    else
+      text = advance(s)
+      if text and s.fast_text then piece = text end
+    end
+    if piece then
       if s.fast_text and s.queue[s.first] == nil then s.quick = s.pull end
-      return event.text
+      return piece
     end
   end
 end

@@ -37,9 +37,14 @@ end
 
 ---- ending -------------------------------------------------------------------
 
+local function add_waiter(t, waiter)
+  t.waiters = t.waiters or {}
+  t.waiters[#t.waiters + 1] = waiter
+end
+
 local function close_owned(t)
-  local owned = t.owned
-  t.owned = setmetatable({}, { __mode = "k" })
+  local owned = t.owned or {}
+  t.owned = nil
   for transfer, release in pairs(owned) do
     transfer:close()
     release()
@@ -64,8 +69,8 @@ local function settle(t, how, err)
   live[t] = nil
   nlive = nlive - 1
   if how ~= "done" then close_owned(t) end
-  local waiters = t.waiters
-  t.waiters = {}
+  local waiters = t.waiters or {}
+  t.waiters = nil
   for _, waiter in ipairs(waiters) do loop.wake(waiter) end
   if how == "failed" and not t.claimed then unclaimed[#unclaimed + 1] = t end
 end
@@ -94,33 +99,34 @@ end
 
 -- What a task's coroutine runs. The loop has one round, and is there for its
 -- fourth value, which 5.4 closes with the coroutine; the others ignore it.
-local function body(t, f, args)
-  t.started = true
+local function body(t)
+  local f, args = t.f, t.args
+  t.f, t.args = nil, nil        -- it has started
   for _ in first_round, t, nil, setmetatable({ task = t }, guard_mt) do
     t.results = pack(f(unpack(args, 1, args.n)))
   end
   settle(t, "done")   -- here, since it may not be the loop that resumed us
 end
 
+local no_args = pack()
+
 --- Starts f(...) as a task. It begins to run when its creator next waits.
 ---@param f function
 ---@return marea.Task
 function task.spawn(f, ...)
   check_function(f, "marea.spawn")
-  local args = pack(...)
-  local t = setmetatable({
+  local t
+  -- Beside these it has at times: `results`, packed, once done; `error`;
+  -- `cancelled`, the error, once asked to stop; `id`, while it waits for one;
+  -- `waiters`, to be woken when it ends; `owned`, the transfers it opened.
+  t = setmetatable({
     status = "running",
-    waiters = {},            -- to be woken when it ends
-    -- transfers it opened -> what gives their place in the limits back
-    owned = setmetatable({}, { __mode = "k" }),
-    results = nil,           -- packed, once done
-    error = nil,
-    cancelled = nil,         -- the error, once asked to stop
-    started = false,
+    co = coroutine.create(function() return body(t) end),
+    f = f, args = select("#", ...) == 0 and no_args or pack(...),   -- until it starts
+    awake = false,
     parked = false,          -- it waits, having yielded
     claimed = false,         -- somebody takes care of its error
   }, metatable)
-  t.co = coroutine.create(function() body(t, f, args) end)
   live[t] = true
   nlive = nlive + 1
   loop.schedule(t)
@@ -140,9 +146,9 @@ local function join(t)
   t.claimed = true
   while t.status == "running" do
     local waiter = loop.waiter()
-    t.waiters[#t.waiters + 1] = waiter
+    add_waiter(t, waiter)
     local cancelled = loop.suspend(waiter)
-    remove(t.waiters, waiter)
+    remove(t.waiters or {}, waiter)
     if cancelled then return cancelled end
   end
   remove(unclaimed, t)
@@ -167,7 +173,7 @@ function methods:cancel(reason)
   if self.status ~= "running" then return false end
   self.cancelled = self.cancelled or reason or
     Error.new { kind = "cancelled", message = "the task was cancelled" }
-  if not self.started then
+  if self.f then     -- it has not started
     settle(self, "cancelled", self.cancelled)
     self.awake = false
   elseif self.parked and status(self.co) == "suspended" then
@@ -224,7 +230,7 @@ local function wait_for(tasks, enough)
   end
   for _, t in ipairs(tasks) do
     if t.status ~= "running" then ended(t)
-    else t.waiters[#t.waiters + 1] = function() ended(t) end end
+    else add_waiter(t, function() ended(t) end) end
   end
   local cancelled
   if not found and pending > 0 then
