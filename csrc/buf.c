@@ -77,6 +77,14 @@ void buf_clear (struct buf *b) {
 }
 
 
+void buf_give_back (struct buf *b) {
+  if (buf_len(b) > 0) return;
+  free(b->bytes);
+  b->bytes = NULL;
+  b->cap = b->head = b->tail = 0;
+}
+
+
 void buf_free (struct buf *b) {
   free(b->bytes);
   memset(b, 0, sizeof *b);

@@ -23,6 +23,7 @@ enum { BUF_OK = 0, BUF_FULL, BUF_NOMEM };
 int buf_append (struct buf *b, const char *bytes, size_t n);
 void buf_drop (struct buf *b, size_t n);   /* from the front; may move bytes */
 void buf_clear (struct buf *b);            /* keeps a small block */
+void buf_give_back (struct buf *b);        /* keeps none, if it is empty */
 void buf_free (struct buf *b);
 
 #define buf_data(b)  ((b)->bytes + (b)->head)

@@ -189,11 +189,14 @@ static int unpin (struct ltransfer *l, int nresults) {
 }
 
 
+/* the head, taken out: the second time it is empty */
 static int t_head (lua_State *L) {
   struct ltransfer *l = (struct ltransfer *)check(L);
   struct buf *b = &l->transfer.head;
   pin(L, l);
   lua_pushlstring(L, buf_len(b) ? buf_data(b) : "", buf_len(b));
+  buf_clear(b);
+  buf_give_back(b);
   return unpin(l, 1);
 }
 

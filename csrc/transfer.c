@@ -273,7 +273,8 @@ static const struct failure {
 ** depends on how far the answer had come. */
 static const char *broken_kind (const struct transfer *t) {
   if (strstr(t->message, "chunk") != NULL) return "protocol";
-  return t->received > 0 || t->head.tail > 0 ? "truncated" : "connection";
+  return t->received > 0 || t->head_done || t->head.tail > 0 ? "truncated"
+                                                             : "connection";
 }
 
 
@@ -301,7 +302,8 @@ static void explain (struct transfer *t, CURLcode code) {
   }
   if (code == CURLE_SSL_CONNECT_ERROR && was_cut_off(t->message))
     fail(t, "connection", NULL);
-  if (code == CURLE_PARTIAL_FILE && t->received == 0 && t->head.tail == 0)
+  if (code == CURLE_PARTIAL_FILE && t->received == 0 && !t->head_done &&
+      t->head.tail == 0)
     fail(t, "connection", NULL);
   for (i = 0; i < sizeof failures / sizeof failures[0]; i++)
     if (failures[i].code == code) fail(t, failures[i].kind, NULL);
@@ -525,6 +527,7 @@ int transfer_wait (struct transfer *t) {
   }
   t->waiting = 1;
   t->waiting_since = clock_now();
+  buf_give_back(&t->in.in);   /* thousands may wait */
   if (t->news) {
     t->news = 0;
     t->said = t->waiting_since;

@@ -84,6 +84,11 @@ local function note(self, text, value, kind, message)
   else note_event(self, { value = value, type = kind }) end
 end
 
+function recorder:head()
+  self.head_text = self.head_text or self.real:head()
+  return self.head_text
+end
+
 function recorder:pull()
   local text, value, kind, message = self.real:pull()
   note(self, text, value, kind, message)
@@ -118,7 +123,7 @@ local function write(self)
   local entry, real = self.entry, self.real
   local kind, message, phase = real:failure()
   if self.bytes_taken[1] then keep_body(entry, table.concat(self.bytes_taken)) end
-  entry.status, entry.headers = real:status(), head_fields(real:head())
+  entry.status, entry.headers = real:status(), head_fields(self:head())
   if kind then entry.failure = { kind = kind, message = message, phase = phase } end
   local line = encode(redact.deep({ request = self.asked, answer = entry }, self.blank))
   local file = assert(io.open(self.path, "ab"))
@@ -139,7 +144,7 @@ local function recording(path)
     local real, id = loop.engine():transfer(...)
     real:pull_whole()      -- the tape holds whole chunks
     local self = { real = real, path = path, entry = {}, asked = asked(call), blank = call:blanker(),
-      last = core.now(), written = false, bytes_taken = {} }
+      last = core.now(), written = false, bytes_taken = {}, head_text = false }
     return setmetatable(self, recorder_mt), id
   end
 end
