@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include "lcore.h"
+#include "ldoctor.h"
 #include "ljson.h"
 #include "lnet.h"
 
@@ -89,5 +90,6 @@ LUALIB_API int luaopen_marea_net (lua_State *L) {
   lua_setfield(L, -2, "engine");
   lua_pushcfunction(L, versions);
   lua_setfield(L, -2, "versions");
+  ldoctor_define(L);
   return 1;
 }

@@ -19,10 +19,16 @@ local PRELUDE = [[
     io.stdout:write(table.concat(words, " "), "\n")
     io.stdout:flush()
   end
-  local function wait(f, seconds)
-    return (vim.wait((seconds or 10) * 1000, f, 2))
-  end
   local uv = vim.uv or vim.loop
+  -- Not each event is a reason to look again: looking may be one.
+  local function wait(f, seconds)
+    local over = uv.hrtime() + (seconds or 10) * 1e9
+    repeat
+      if f() then return true end
+      vim.wait(3, function() return false end)
+    until uv.hrtime() > over
+    return false
+  end
 ]]
 
 -- Drives a second Neovim over its RPC, as a person would: `editor` calls the API.
@@ -43,7 +49,6 @@ local DRIVER = [==[
     vim.list_extend(words, vim.split(vim.env.EDITOR_FLAGS, " "))
     vim.list_extend(words, { "--cmd", "set rtp^=" .. vim.env.TREE .. "/examples/nvim" })
     channel = vim.fn.jobstart(words, { rpc = true })
-    editor("ui_attach", 100, 30, { rgb = true })
     editor("command", "runtime plugin/marea.lua")
   end
   remote("NOTES = {} vim.notify = function(m) NOTES[#NOTES + 1] = m end")
