@@ -72,8 +72,8 @@ describe("the README", function()
 
   it("names only what is there", function()
     local marea = require("marea")
-    for name in text:gmatch("marea%.([%a_]+)%f[^%w_]") do
-      local is_module = name == "core" or name == "net" or name == "lua"
+    for name in text:gmatch("%f[%w_]marea%.([%a_]+)%f[^%w_]") do
+      local is_module = name == "core" or name == "net" or name == "lua" or name == "doctor" or name == "h"
       assert.is_true(is_module or marea[name] ~= nil, "marea." .. name)
     end
     for target in text:gmatch("%]%(([%w/._]+)%)") do

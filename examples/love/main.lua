@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A pier at dusk, and three who answer when they are talked to:
---   make LUA_VERSION=5.1 && love examples/love      from the top of the tree
+--   make all LUA_VERSION=5.1 && love examples/love      from the top of the tree
 -- Talks to the provider the environment names (see examples/common.lua), else to
 -- the bundled one, which is a script and no model.
 
