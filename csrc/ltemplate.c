@@ -103,8 +103,10 @@ int ltemplate_new (lua_State *L) {
 }
 
 
+/* While a state closes, a finalizer may use one that was finalized before. */
 struct template *ltemplate_check (lua_State *L, int idx) {
   struct ltemplate *l = luaL_checkudata(L, idx, TEMPLATE_TYPE);
+  if (l->template == NULL) luaL_error(L, "marea is closed");
   return l->template;
 }
 

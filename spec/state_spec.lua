@@ -134,6 +134,45 @@ describe("a Lua state", function()
     assert.is_true(output == "called" or output:find("marea is closed", 1, true) ~= nil, output)
   end)
 
+  it("can call in such finalizers whatever was made before them and after", function()
+    local output, status = child.code(PREAMBLE .. [[
+      local on_collect = require("marea.compat").on_collect
+      assert(client:ask "hola")
+      KEPT = on_collect(function()
+        for _, call in ipairs { client.ask, client.request } do
+          local ok, err = pcall(call, client, call == client.ask and "hola" or { path = "chat/completions", body = "{}" })
+          local told = tostring(err):find("marea is closed", 1, true)
+          io.write(ok and "called " or told and "told " or tostring(err))
+        end
+      end)
+      assert(client:request { path = "chat/completions", body = "{}" })   -- its template is younger than KEPT
+    ]], { calls.replying().base_url })
+    assert.equal(0, status)
+    for word in output:gmatch("%S+") do assert.is_true(word == "called" or word == "told", output) end
+  end)
+
+  it("loads its parts once, though finalizers need them while they load", function()
+    ends_quietly(calls.stalling(), [[
+      local on_collect = require("marea.compat").on_collect
+      local searched, finalized = {}, 0
+      local function need_all()
+        finalized = finalized + 1
+        pcall(client.ask, client, "hola", nil, { timeout = 0.001 })
+      end
+      table.insert(package.searchers or package.loaders, 1, function(name)
+        if not name:find "^marea" then return end
+        searched[name] = (searched[name] or 0) + 1
+        on_collect(need_all)
+        for _ = 1, 20000 do local _ = {} end     -- the collector runs, if it may
+      end)
+      local _, err = client:ask("hola", nil, { timeout = 0.01 })
+      assert(err.kind == "timeout" and marea.is_error(err))
+      for _ = 1, 3 do collectgarbage() end
+      assert(finalized > 0 and next(searched))
+      for name, times in pairs(searched) do assert(times == 1, name) end
+    ]])
+  end)
+
   it("may be loaded into from a coroutine that is collected", function()
     ends_quietly(calls.replying(), [[
       for name in pairs(package.loaded) do

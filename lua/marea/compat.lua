@@ -84,13 +84,34 @@ function compat.cut(s, max)
   return s:sub(1, last)
 end
 
+local function collector_runs()
+  local ok, running = pcall(collectgarbage, "isrunning")   -- 5.1 can't tell
+  return not ok or running
+end
+
+--- `require`, with the collector stopped. Else a finalizer that came to need the
+--- same module meanwhile would get another copy of it, whose errors are none to
+--- this one; on LuaJIT, an error.
+---@param name string
+---@return table
+function compat.load(name)
+  local module = package.loaded[name]
+  if type(module) == "table" then return module end
+  local ran = collector_runs()
+  collectgarbage("stop")
+  local ok, loaded = pcall(require, name)
+  if ran then collectgarbage("restart") end
+  if not ok then error(loaded, 0) end
+  return loaded
+end
+
 --- A module that is loaded when a field of it is first used. A program that
 --- makes one request never needs most of the library.
 ---@param name string
 ---@return table
 function compat.lazy(name)
   return setmetatable({}, { __index = function(self, key)
-    for field, value in next, (require(name)) do self[field] = value end
+    for field, value in next, compat.load(name) do self[field] = value end
     setmetatable(self, nil)
     return self[key]
   end })

@@ -48,8 +48,9 @@ local modules = { json = "marea.json", providers = "marea.providers", vector = "
 local function load_field(self, name)
   local module, from = modules[name], fields[name]
   local value
-  if module then value = require(module)
-  elseif from then value = require(from[1])[from[2]] end
+  local load = require("marea.compat").load
+  if module then value = load(module)
+  elseif from then value = load(from[1])[from[2]] end
   self[name] = value
   return value
 end

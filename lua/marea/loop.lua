@@ -40,7 +40,7 @@ local own = {
 
 function loop.engine()
   if not engine then
-    engine = require("marea.net").engine()
+    engine = compat.load("marea.net").engine()
     driver = driver or own
   end
   return engine

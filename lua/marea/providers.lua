@@ -93,7 +93,7 @@ local function merge(base, changes)
 end
 
 local function load_preset(name)
-  local preset = require("marea.providers." .. name)
+  local preset = require("marea.compat").load("marea.providers." .. name)
   if not preset.extends then return preset end
   preset = merge(providers.get(preset.extends), preset)
   preset.extends = nil

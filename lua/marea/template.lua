@@ -4,6 +4,7 @@
 -- C core's template, which keeps libcurl's handles as they were set up.
 
 local loop = require "marea.loop"
+local net = require("marea.compat").lazy "marea.net"
 
 local template = {}
 
@@ -23,7 +24,7 @@ end
 
 -- What libcurl would say of itself it writes twice; what it is given, once.
 local function ours(call)
-  local versions = require("marea.net").versions()
+  local versions = net.versions()
   return { "User-Agent: marea/" .. require("marea")._VERSION,
     "Accept-Encoding: " .. (call.identity and "identity" or versions.encodings) }
 end
@@ -69,7 +70,7 @@ local function make(call)
     -- Older libcurls buffer without bound what a paused HTTP/2 stream receives
     -- (megabytes each), stall streams that share a connection, and take one that
     -- was reset without an error for whole.
-    http1 = (not call.whole or call.identity) and require("marea.net").versions().libcurl_number < 0x080000,
+    http1 = (not call.whole or call.identity) and net.versions().libcurl_number < 0x080000,
   }
   for _, name in ipairs(CLOCKS) do options[name] = clocks[name] end
   return loop.engine():template(options)
