@@ -4,6 +4,7 @@
 -- of a call, `{ to = path }` or `{ stream = true }`.
 
 local files = require("marea.compat").lazy "marea.files"
+local fault = require("marea.compat").lazy "marea.fault"
 local request = require "marea.request"
 local result = require "marea.result"
 local stream = require "marea.stream"
@@ -20,14 +21,13 @@ end
 local function refuse(call, answer, expected, read)
   local kind = answer:media_type()
   local cancelled = request.read_whole(answer)
-  local err = not cancelled and request.fault_of_transfer(call, answer)
+  local err = not cancelled and fault.of_transfer(call, answer)
   request.let_go(answer)
   if cancelled then error(cancelled, 0) end
   if not err and not kind:find("^text/") then
-    local _, fault = read(answer)
-    err = fault
+    err = select(2, read(answer))
   end
-  return nil, err or request.fault(call, answer, "protocol",
+  return nil, err or fault.of_answer(call, answer, "protocol",
     ("expected %s, got %s"):format(expected, kind == "" and "words" or kind))
 end
 
@@ -54,8 +54,8 @@ local function receive(call, options, expected, read, sink)
   local kind = answer:media_type()
   if options.stream and kind == "text/event-stream" then return stream.open(call, answer) end
   if expected and is_words(kind, answer.transfer:peek(64)) then return refuse(call, answer, expected, read) end
-  local from, fault = stream.raw(call, answer)
-  if not from or options.stream then return from, fault end
+  local from, broken = stream.raw(call, answer)
+  if not from or options.stream then return from, broken end
   if sink then return save(from, answer, sink, options.to) end
   return from:result()
 end
@@ -70,10 +70,10 @@ function bytes.fetch(call, options, expected, read)
   if not options.to then return receive(call, options, expected, read) end
   local sink, err = files.create(options.to)
   if not sink then return nil, err end
-  local ok, got, fault = pcall(receive, call, options, expected, read, sink)
+  local ok, got, broken = pcall(receive, call, options, expected, read, sink)
   sink:abandon()
   if not ok then error(got, 0) end
-  return got, fault
+  return got, broken
 end
 
 return bytes

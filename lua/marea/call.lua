@@ -4,6 +4,7 @@
 -- them: what most calls have is there from the start, so that no table grows.
 
 local core = require "marea.core"
+local secrets = require("marea.compat").lazy "marea.secrets"
 local settings = require "marea.settings"
 local template = require "marea.template"
 
@@ -31,7 +32,7 @@ local calls = {}
 ---@field clocks table|nil seconds by clock, where they differ from the client's
 ---@field deadline number|nil the end of the total clock
 ---@field max_retries integer
----@field limits marea.Limits
+---@field limits marea.Limits|nil
 ---@field on table hooks
 ---@field provider string|nil
 ---@field transport function|nil stands in place of the network
@@ -40,7 +41,7 @@ local metatable = { __index = methods }
 
 --- The function that blanks what is secret in it.
 function methods:blanker()
-  return settings.blanker(self.settings, self.key, self.headers, self.earlier_keys)
+  return secrets.blanker(self.settings, self.key, self.headers, self.earlier_keys)
 end
 
 --- What is sent but for the body, looked up anew for each try; or nil and an

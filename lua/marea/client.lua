@@ -10,12 +10,14 @@ local check = require "marea.check"
 local embeddings = require("marea.compat").lazy "marea.embeddings"
 local endpoints = require "marea.endpoints"
 local forms = require("marea.compat").lazy "marea.form"
+local limiter = require("marea.compat").lazy "marea.limiter"
 local reading = require "marea.reading"
 local request = require "marea.request"
 local settings = require "marea.settings"
 local stream = require("marea.compat").lazy "marea.stream"
 local think = require("marea.compat").lazy "marea.think"
 local url = require "marea.url"
+local with = require("marea.compat").lazy "marea.with"
 
 local client = {}
 
@@ -29,7 +31,9 @@ local metatable = { __name = "marea.client" }
 local private = setmetatable({}, { __mode = "k" })
 
 function metatable:__index(key)
-  if key == "limits" or key == "preset" then return private[self][key] end
+  local s = private[self]
+  if key == "limits" then s.limits = s.limits or limiter.new() end   -- all zeros are something to look at
+  if key == "limits" or key == "preset" then return s[key] end
   return methods[key]
 end
 
@@ -73,7 +77,7 @@ end
 ---@param options table
 ---@return marea.Client
 function methods:with(options)
-  return make(settings.extend(1, settings_of(self, "client:with"), options))
+  return make(with.extend(1, settings_of(self, "client:with"), options))
 end
 
 ---- calls --------------------------------------------------------------------

@@ -4,7 +4,7 @@
 local json = require "marea.json"
 local Error = require("marea.compat").lazy "marea.error"
 local mime = require("marea.compat").lazy "marea.mime"
-local request = require "marea.request"
+local fault = require("marea.compat").lazy "marea.fault"
 local result = require "marea.result"
 
 local reading = {}
@@ -19,32 +19,32 @@ end
 local function judge_value(call, answer, value, endpoint)
   local suspicious = value.error ~= nil or value.choices == nil
   if suspicious and Error.is_error_payload(value) then
-    return request.fault_said(call, answer, value)
+    return fault.said(call, answer, value)
   end
   if value.status == "failed" and value.object == "response" then
-    return request.fault(call, answer, call.whole and "server" or "stream", "the response failed")
+    return fault.of_answer(call, answer, call.whole and "server" or "stream", "the response failed")
   end
   if endpoint.choices and type(value.choices) ~= "table" then
-    return request.fault(call, answer, "protocol", "the answer holds no choices")
+    return fault.of_answer(call, answer, "protocol", "the answer holds no choices")
   end
 end
 
 local function decode(call, answer, endpoint, params)
   local value, message = json.decode(answer.body, endpoint.decoding and endpoint.decoding(params))
   if value == nil then
-    return nil, request.fault(call, answer, "decode",
-      "the answer is not JSON: " .. request.without_excerpt(message))
+    return nil, fault.of_answer(call, answer, "decode",
+      "the answer is not JSON: " .. fault.without_excerpt(message))
   end
   if type(value) ~= "table" then
     if endpoint.any then return result.new({ data = value }, answer) end
-    return nil, request.fault(call, answer, "protocol", "the answer is not a JSON object")
+    return nil, fault.of_answer(call, answer, "protocol", "the answer is not a JSON object")
   end
   local err = judge_value(call, answer, value, endpoint)
   if err then return nil, err end
   value = result.new(value, answer)
   local kind, wrong
   if endpoint.judge then kind, wrong = endpoint.judge(value, params) end
-  if kind then return nil, request.fault(call, answer, kind, wrong) end
+  if kind then return nil, fault.of_answer(call, answer, kind, wrong) end
   return value
 end
 
@@ -57,7 +57,7 @@ local function is_wanted_text(answer)
 end
 
 local function as_it_is(call, answer)
-  local err = request.fault_of_coding(call, answer)
+  local err = fault.of_coding(call, answer)
   if err then return nil, err end
   return result.new({ data = answer.body, content_type = answer:media_type() }, answer)
 end
@@ -73,11 +73,11 @@ function reading.result(call, answer, endpoint, params)
   local first = answer.body:match("%S")
   if not first then
     if endpoint.any or answer.status == 204 then return result.new({}, answer) end
-    return nil, request.fault(call, answer, "protocol", "the answer is empty")
+    return nil, fault.of_answer(call, answer, "protocol", "the answer is empty")
   end
   if is_json(answer, first) then return decode(call, answer, endpoint, params) end
   if endpoint.any then return as_it_is(call, answer) end
-  return nil, request.fault(call, answer, "protocol", "expected JSON, got " .. answer:media_type())
+  return nil, fault.of_answer(call, answer, "protocol", "expected JSON, got " .. answer:media_type())
 end
 
 return reading

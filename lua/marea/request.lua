@@ -8,6 +8,7 @@
 local core = require "marea.core"
 local answers = require "marea.answer"
 local Error = require("marea.compat").lazy "marea.error"
+local fault = require("marea.compat").lazy "marea.fault"
 local loop = require "marea.loop"
 local redact = require("marea.compat").lazy "marea.redact"
 local retry = require("marea.compat").lazy "marea.retry"
@@ -22,69 +23,6 @@ local function add_attempt(call, attempt)
   call.attempts = call.attempts or {}
   call.attempts[#call.attempts + 1] = attempt
   return call.attempts
-end
-
-local function make_error(call, fields)
-  fields.method, fields.url, fields.provider = call.method, call.url, call.provider
-  fields.redact = call:blanker()
-  return Error.new(fields)
-end
-
--- What any error about an answer tells: where it came from, and each try.
-local function about(call, answer)
-  local attempts = {}
-  for i, attempt in ipairs(call.attempts or attempts) do attempts[i] = attempt end
-  attempts[#attempts + 1] = { status = answer.status }
-  return { status = answer.status, request_id = answer:request_id(), body = answer.body,
-    attempts = attempts, method = call.method, url = call.url, provider = call.provider,
-    redact = call:blanker() }
-end
-
-local function finish_error(err)
-  err.attempts[#err.attempts].kind = err.kind
-  return err
-end
-
---- An error about an answer that was received.
----@param answer marea.Answer
-function request.fault(call, answer, kind, message)
-  local fields = about(call, answer)
-  fields.kind, fields.message = kind, message
-  return finish_error(Error.new(fields))
-end
-
---- The error an answer holds; `kind` wins over what it says of itself.
----@param payload table decoded
----@param kind string|nil
-function request.fault_said(call, answer, payload, kind)
-  local fields = about(call, answer)
-  fields.kind = kind
-  return finish_error(Error.from_payload(payload, fields))
-end
-
---- The error the transfer of an answer ended with, or nil.
-function request.fault_of_transfer(call, answer)
-  local kind, message, phase = answer.transfer:failure()
-  if not kind then return nil end
-  if kind == "timeout" then message = "timed out (" .. phase .. ")" end
-  local err = request.fault(call, answer, kind, message)
-  err.phase = phase
-  return err
-end
-
---- The error of an answer that was compressed though it was asked not to be,
---- since its end would not show; or nil.
-function request.fault_of_coding(call, answer)
-  local coding = answer.headers["content-encoding"]
-  if not call.identity or coding == nil or coding == "identity" then return nil end
-  return request.fault(call, answer, "protocol",
-    "the answer is compressed, though it was asked not to be: whether it is whole would not show")
-end
-
---- What the decoder said, but for the bytes it quotes: half a key would not be
---- recognised as one.
-function request.without_excerpt(message)
-  return (message:gsub(" near '.*$", ""))
 end
 
 ---- hooks --------------------------------------------------------------------
@@ -183,7 +121,7 @@ local function judge(call, answer)
   end
   local failed = transfer:failure()
   if failed and (call.whole or transfer:received() == 0) then
-    return request.fault_of_transfer(call, answer)
+    return fault.of_transfer(call, answer)
   end
 end
 
@@ -193,7 +131,7 @@ local function tell_mended(call, answer, try)
   for _ = 2, math.min(answer.transfer:sent(), 2) do
     add_attempt(call, { kind = "connection", wait = 0 })
     if call.on.retry then
-      local err = make_error(call, { kind = "connection", message = "the connection that was kept is gone" })
+      local err = fault.of_call(call, { kind = "connection", message = "the connection that was kept is gone" })
       call.on.retry { error = err, wait = 0, attempt = try }
     end
   end
@@ -207,11 +145,14 @@ local function let_go(answer)
   answer.release()
 end
 
+local function nothing() end
+
 local function enter(call)
+  if not call.limits then return nothing end
   local release, cancelled = call.limits:enter(call.deadline)
   if cancelled then error(cancelled, 0) end
   if release then return release end
-  return nil, make_error(call, { kind = "timeout", phase = "total",
+  return nil, fault.of_call(call, { kind = "timeout", phase = "total",
     message = "timed out waiting for the limits" })
 end
 
@@ -219,7 +160,7 @@ end
 local function go(call, try, answer)
   local prepared, err = call:template()
   if err then return err end
-  if offline and not call.transport then return make_error(call, { kind = "offline", message = offline }) end
+  if offline and not call.transport then return fault.of_call(call, { kind = "offline", message = offline }) end
   local started = call.on.response and core.now()
   if call.on.request then tell_request(call, try) end
   start(call, prepared, answer)
@@ -240,11 +181,11 @@ local function try_once(call, try)
   local release, late = enter(call)
   if not release then return nil, late end
   local answer = answers.new(release)
-  local ok, fault = pcall(go, call, try, answer)
-  if ok and not fault then return answer end
+  local ok, problem = pcall(go, call, try, answer)
+  if ok and not problem then return answer end
   if answer.transfer then let_go(answer) else release() end
-  if not ok then error(fault, 0) end
-  return nil, fault, answer.headers
+  if not ok then error(problem, 0) end
+  return nil, problem, answer.headers
 end
 
 ---- redirects ----------------------------------------------------------------

@@ -6,7 +6,7 @@
 
 local json = require "marea.json"
 local mime = require("marea.compat").lazy "marea.mime"
-local normalise = require "marea.normalise"
+local normalise = require("marea.compat").lazy "marea.normalise"
 local responses = require("marea.compat").lazy "marea.gather.responses"
 local think = require("marea.compat").lazy "marea.think"
 
@@ -55,7 +55,8 @@ end
 local function texts_of(self)
   local message, choice = message_of(self), first_choice(self)
   local text, reasoning
-  if message then text, reasoning = normalise.content(message.content)
+  if message and type(message.content) == "string" then text = message.content   -- nearly always
+  elseif message then text, reasoning = normalise.content(message.content)
   else text = choice and type(choice.text) == "string" and choice.text end
   if not text then return nil end
   local tags = answers[self] and answers[self].think_tags

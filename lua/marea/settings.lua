@@ -6,7 +6,7 @@
 local check = require "marea.check"
 local compat = require "marea.compat"
 local headers = compat.lazy "marea.headers"
-local limiter = require "marea.limiter"
+local limiter = compat.lazy "marea.limiter"
 local named_options = compat.lazy "marea.options"
 local providers = compat.lazy "marea.providers"
 local redact = compat.lazy "marea.redact"
@@ -253,11 +253,22 @@ end
 
 settings.copy = merge
 
-local function clocks_from(base, timeout)
+--- Clocks as `base`, but for `timeout`, seconds for `total` or a table.
+function settings.clocks(base, timeout)
   if type(timeout) == "number" then return merge(base, { total = timeout }) end
   local out = merge(base, timeout)
   for name, seconds in pairs(out) do
     if seconds == false then out[name] = nil end
+  end
+  return out
+end
+
+--- A header is the same one in whatever case it is written.
+function settings.merge_headers(base, more)
+  local out, said = merge(more), {}
+  for name in pairs(out) do said[name:lower()] = true end
+  for name, value in pairs(base) do
+    if not said[name:lower()] then out[name] = value end
   end
   return out
 end
@@ -280,6 +291,17 @@ function settings.preset_limits(s, source)
   return limiter.shared(table.concat(owner, "\0"), limits)
 end
 
+--- Is it the name of an option of marea.client?
+function settings.is_option(name)
+  return client_options[name] ~= nil
+end
+
+--- Checks what settings are changed by.
+---@param preset marea.preset of the settings to be changed
+function settings.check(level, options, preset)
+  check_client(level + 1, options, options.provider ~= nil and find_preset(level + 1, options) or preset)
+end
+
 --- Settings from the options of marea.client.
 function settings.new(level, options)
   local preset = find_preset(level + 1, options)
@@ -289,9 +311,9 @@ function settings.new(level, options)
     preset = preset, named = named, auth = find_auth(level + 1, preset, options.auth),
     options = options, base_url = find_base(level + 1, options, preset),
     api_key = options.api_key, model = options.model, headers = merge(options.headers),
-    timeout = clocks_from(default_clocks, options.timeout),
+    timeout = settings.clocks(default_clocks, options.timeout),
     max_retries = options.max_retries or 2, on = options.on or {},
-    limits = nil,
+    limits = nil,                -- nil: none
     proxy = options.proxy, ca_file = options.ca_file, insecure = options.verify == false,
     max_body = options.max_body_size or MAX_BODY,
     max_event = options.max_event_size or MAX_EVENT,
@@ -300,7 +322,8 @@ function settings.new(level, options)
     refused = nil,               -- names of what the server refuses, and need not have
   }
   check_safety(level + 1, s, options)
-  s.limits = options.limits and limiter.new(options.limits) or settings.preset_limits(s)
+  if options.limits then s.limits = limiter.new(options.limits)
+  elseif preset.limits then s.limits = settings.preset_limits(s) end
   return s
 end
 
@@ -310,121 +333,11 @@ function settings.limits(s, call)
   return per == "key" and settings.preset_limits(s, call.api_key) or s.limits
 end
 
--- A header is the same one in whatever case it is written.
-local function merge_headers(base, more)
-  local out, said = merge(more), {}
-  for name in pairs(out) do said[name:lower()] = true end
-  for name, value in pairs(base) do
-    if not said[name:lower()] then out[name] = value end
-  end
-  return out
-end
-
--- The preset for another origin: its variable's key is not for there.
-local function without_key(preset)
-  local out = merge(preset)
-  out.api_key_env, out.key_optional = nil, true
-  return out
-end
-
-local function has_moved(base, options)
-  if options.provider ~= nil then return true end
-  return options.base_url ~= nil and url.origin(options.base_url) ~= url.origin(base.base_url)
-end
-
--- What settings that go elsewhere keep: nothing that was meant for the old
--- place, and no secret.
-local function inherited(base, options)
-  if not has_moved(base, options) then return base.options, base.headers end
-  local kept, headers_kept = merge(base.options), {}
-  kept.api_key = nil
-  if options.provider ~= nil then
-    for name in pairs(kept) do
-      if not client_options[name] then kept[name] = nil end
-    end
-    kept.base_url, kept.model, kept.auth = nil, nil, nil
-  end
-  if options.provider == nil then kept.provider = without_key(base.preset) end
-  for name, value in pairs(base.headers) do
-    if not redact.is_secret_header(name) then headers_kept[name] = value end
-  end
-  return kept, headers_kept
-end
-
---- Settings as `base`, but for `options`. Limits are shared unless given, or
---- another provider is.
-function settings.extend(level, base, options)
-  if type(options) ~= "table" then check.fail(level + 1, "marea.client", "a table", options) end
-  check_client(level + 1, options, options.provider ~= nil and find_preset(level + 1, options) or base.preset)
-  local kept, kept_headers = inherited(base, options)
-  local all = merge(kept, options)
-  all.headers = merge_headers(kept_headers, options.headers)
-  local s = settings.new(level + 1, all)
-  s.timeout = clocks_from(base.timeout, options.timeout)
-  s.transport = base.transport
-  local counted = not all.limits and s.preset.limits and s.preset.limits.per
-  if not options.limits and not options.provider and not counted then s.limits = base.limits end
-  return s
-end
-
 ---- what a call needs --------------------------------------------------------
 
 function settings.timeout(s, options)
   if options.timeout == nil then return s.timeout end
-  return clocks_from(s.timeout, options.timeout)
-end
-
-local function userinfo(u)
-  local parts = url.parse(u)
-  return parts and parts.userinfo
-end
-
-local proxy_variables = { "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" }
-
--- A proxy may lack its scheme, or be written so wrongly that libcurl shows it.
-local function add_proxy_secrets(list, proxy)
-  local info = proxy and proxy:gsub("^%a[%w+.-]*://", ""):match("^(.*)@")
-  if not info then return end
-  local password = info:match(":(.+)$")
-  list[#list + 1] = info
-  list[#list + 1] = password
-  list[#list + 1] = password and url.decode(password)
-end
-
-local function secrets_of(s, key)
-  local list = { key }
-  for name, value in pairs(s.headers) do
-    if value and redact.is_secret_header(name) then
-      list[#list + 1] = value
-      list[#list + 1] = value:match("^%S+%s+(.+)$")
-    end
-  end
-  local info = userinfo(s.base_url)
-  if info then
-    list[#list + 1] = info
-    list[#list + 1] = info:match(":(.+)$")
-  end
-  add_proxy_secrets(list, s.proxy)
-  if not s.proxy then
-    for _, name in ipairs(proxy_variables) do add_proxy_secrets(list, os.getenv(name)) end
-  end
-  return list
-end
-
---- The function that blanks this client's secrets.
----@param more table|nil headers of the call
----@param earlier table|nil set of other keys the call has used
-function settings.blanker(s, key, more, earlier)
-  if more or earlier then
-    local list = secrets_of({ headers = merge(s.headers, more), proxy = s.proxy,
-      base_url = s.base_url }, key)
-    for used in pairs(earlier or {}) do list[#list + 1] = used end
-    return redact.new(list)
-  end
-  if not s.blank or s.blank_key ~= key then
-    s.blank, s.blank_key = redact.new(secrets_of(s, key)), key
-  end
-  return s.blank
+  return settings.clocks(s.timeout, options.timeout)
 end
 
 -- Whether headers hold a key where the provider looks for one.
@@ -499,7 +412,7 @@ function settings.effect(s, path, params, options)
   if not s.named and not options.named then return nil end
   local effect = named_options.effect(s.preset, path, params, s.named, options.named)
   effect.options = merge(options)
-  if next(effect.headers) then effect.options.headers = merge_headers(effect.headers, options.headers) end
+  if next(effect.headers) then effect.options.headers = settings.merge_headers(effect.headers, options.headers) end
   if effect.base then effect.options.base = named_options.base(s.base_url, effect.base) end
   local name = effect.dispensable
   if name and s.refused and s.refused[name] then effect.body[name] = nil else effect.options.dispensable = name end

@@ -15,6 +15,7 @@ local loop = require "marea.loop"
 local mime = require("marea.compat").lazy "marea.mime"
 local normalise = require "marea.normalise"
 local redact = require("marea.compat").lazy "marea.redact"
+local fault = require("marea.compat").lazy "marea.fault"
 local request = require "marea.request"
 local responses = require("marea.compat").lazy "marea.gather.responses"
 local result = require "marea.result"
@@ -91,11 +92,11 @@ local function break_off(s, err)
 end
 
 local function fail(s, kind, message)
-  break_off(s, request.fault(s.call, s.answer, kind, message))
+  break_off(s, fault.of_answer(s.call, s.answer, kind, message))
 end
 
 local function fail_as_said(s, payload)
-  break_off(s, request.fault_said(s.call, s.answer, payload, "stream"))
+  break_off(s, fault.said(s.call, s.answer, payload, "stream"))
 end
 
 -- The end of the body often lies in what has arrived already; read, it lets
@@ -173,7 +174,7 @@ end
 local function not_json(s, kind, message)
   if normalise.is_heartbeat(kind) then return end
   if kind == "error" then fail(s, "stream", "the server sent an error that is not JSON")
-  else fail(s, "decode", "an event is not JSON: " .. request.without_excerpt(message)) end
+  else fail(s, "decode", "an event is not JSON: " .. fault.without_excerpt(message)) end
 end
 
 -- Takes in what transfer:pull gave, if it was not text.
@@ -194,7 +195,7 @@ local function at_end(s)
   if text == true then return end_of_events(s, true) end
   if chunk ~= nil then take_chunk(s, chunk, kind) end
   if s.ended then return nil end
-  local err = request.fault_of_transfer(s.call, s.answer)
+  local err = fault.of_transfer(s.call, s.answer)
   if err then break_off(s, err) else end_of_events(s, false) end
   return chunk
 end
@@ -518,8 +519,8 @@ end
 
 -- Nothing came, or what came is not what a stream is made of.
 local function refuse(call, answer, message)
-  return give_up(answer, answer.transfer:received() == 0 and request.fault_of_transfer(call, answer)
-    or request.fault(call, answer, "protocol", message))
+  return give_up(answer, answer.transfer:received() == 0 and fault.of_transfer(call, answer)
+    or fault.of_answer(call, answer, "protocol", message))
 end
 
 local function as_chunk(value)
@@ -534,7 +535,7 @@ end
 -- A server that answers a streamed call with plain JSON: a stream of one.
 local function from_json(call, answer, n, read)
   local cancelled = request.read_whole(answer)
-  local err = not cancelled and request.fault_of_transfer(call, answer)
+  local err = not cancelled and fault.of_transfer(call, answer)
   local value
   if not cancelled and not err then value, err = read() end
   if not value then
@@ -557,7 +558,7 @@ end
 function stream.raw(call, answer)
   local transfer = answer.transfer
   if transfer:peek(1) == "" then return refuse(call, answer, "the answer is empty") end
-  local err = request.fault_of_coding(call, answer)
+  local err = fault.of_coding(call, answer)
   if err then return give_up(answer, err) end
   transfer:read_as("bytes")
   local self, s = new(call, answer)
