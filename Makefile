@@ -238,6 +238,10 @@ valgrind: deps-test  ## run VALGRIND_SPECS (all but the heavy ones) under valgri
 readme: all  ## put the tables made of the presets into README.md
 	$(Q)$(call in_tree,$(BUILD_DIR)) $(call lua,$(LUA_VERSION)) -e 'require("spec.support.provider_table").write("README.md")'
 
+doc: all  ## make the reference, build/doc/index.html, from the comments of the source
+	@mkdir -p build/doc
+	@$(call in_tree,$(BUILD_DIR)) $(call lua,$(LUA_VERSION)) spec/doc/main.lua build/doc/index.html
+
 demo: deps-demo  ## run the demo, offline, against the bundled provider
 	@$(MAKE) all LUA_VERSION=5.4
 	@$(call in_tree,build/5.4) $(call lua,5.4) examples/demo.lua
@@ -325,5 +329,5 @@ help:  ## this list
 
 MAKEFLAGS += --no-print-directory
 .SECONDARY:
-.PHONY: all readme static nvim install uninstall test asan valgrind demo bench bench-peers fuzz fuzz-smoke lint \
+.PHONY: all doc readme static nvim install uninstall test asan valgrind demo bench bench-peers fuzz fuzz-smoke lint \
   deps deps-fuzz clean help FORCE

@@ -11,6 +11,7 @@ echo '#include "bundle.h"'
 n=0
 table=''
 for file in $(printf '%s\n' "$@" | sort); do
+  head -n 1 "$file" | grep -q '^---@meta' && continue   # for editors only
   n=$((n + 1))
   path=${file#lua/}
   name=$(printf '%s' "${path%.lua}" | sed 's,/init$,,; s,/,.,g')

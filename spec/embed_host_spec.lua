@@ -73,7 +73,9 @@ for _, version in ipairs { "5.4", "5.1", "5.3" } do
       local names = {}
       for path in files:lines() do
         local name = path:match("^lua/(.*)%.lua$"):gsub("/init$", ""):gsub("/", ".")
-        if name ~= "marea.doctor" then names[#names + 1] = ("%q"):format(name) end   -- a program: it ends
+        -- one is a program, and ends; the other is for editors alone
+        local ordinary = name ~= "marea.doctor" and name ~= "marea.types"
+        if ordinary then names[#names + 1] = ("%q"):format(name) end
       end
       files:close()
       local output, status = in_room(([[

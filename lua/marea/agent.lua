@@ -99,7 +99,7 @@ local function check_options(level, options)
 end
 
 --- Makes an agent.
----@param options table
+---@param options marea.AgentOptions
 ---@return marea.Agent
 function agent.new(options)
   check_options(1, options)
@@ -189,7 +189,7 @@ end
 --- Answers: asks the model, runs the tools it calls, until it is done or a bound
 --- is reached. Returns the result; or nil and an error.
 ---@param input string|table|nil a text, a message, a list of messages; nil: goes on
----@param options { data: any, max_steps: integer|nil, usage_limits: table|nil }|nil
+---@param options marea.RunOptions|nil
 ---@return marea.AgentResult|nil, marea.error|nil
 function methods:run(input, options)
   local talk = conversation_of(self, "run")
@@ -201,6 +201,8 @@ end
 
 --- The same, as a stream of events: those of the model's stream, and `step`,
 --- `tool.start`, `tool.end`, `handoff`, `partial`, `pending`, `done`.
+---@param input string|table|nil a text, a message, a list of messages; nil: goes on
+---@param options marea.RunOptions|nil
 ---@return marea.AgentStream
 function methods:stream(input, options)
   local talk = conversation_of(self, "stream")
@@ -242,7 +244,8 @@ end
 --- { arguments = {...} }. With `stream = true` it gives a stream.
 ---@param data table
 ---@param decisions table|nil
----@param options table|nil
+---@param options table|nil of a run; and `stream`
+---@return marea.AgentResult|marea.AgentStream|nil, marea.error|nil
 function methods:resume(data, decisions, options)
   conversation_of(self, "resume")
   check.value(1, "agent:resume", "a table", data)
@@ -273,6 +276,7 @@ end
 ---- the conversation ------------------------------------------------------------------------
 
 --- Forgets the conversation.
+---@return marea.Agent
 function methods:reset()
   take(self, conversation_of(self, "reset"), 2)
   conversations[self] = talks.new(self)

@@ -22,8 +22,6 @@ local with = require("marea.compat").lazy "marea.with"
 local client = {}
 
 ---@class marea.Client
----@field limits marea.Limits
----@field preset marea.preset
 local methods = {}
 local metatable = { __name = "marea.client" }
 
@@ -50,7 +48,7 @@ local function make(s)
 end
 
 --- Makes a client.
----@param options table
+---@param options marea.ClientOptions
 ---@return marea.Client
 function client.new(options)
   return make(settings.new(1, options == nil and {} or options))
@@ -74,7 +72,7 @@ local function settings_of(self, who)
 end
 
 --- A client that shares this one's connections and limits, with other settings.
----@param options table
+---@param options marea.ClientOptions
 ---@return marea.Client
 function methods:with(options)
   return make(with.extend(1, settings_of(self, "client:with"), options))
@@ -260,7 +258,9 @@ end
 --- A table as body is sent as JSON; in its place may be `form`, a table sent as
 --- multipart/form-data, or `file`, sent as it is. The method is POST with any of
 --- them, else GET.
----@return table|nil result or stream, marea.error|nil
+---@param params marea.RequestParams
+---@param options marea.CallOptions|nil
+---@return marea.Result|marea.Stream|nil, marea.error|nil
 function methods:request(params, options)
   local who = "client:request"
   local s = settings_of(self, who)
@@ -287,7 +287,9 @@ end
 
 --- One user message in, a completion out. `params` may hold further parameters.
 ---@param text string
----@return marea.Result|nil, marea.error|nil
+---@param params table|nil further parameters: see marea.ChatParams
+---@param options marea.CallOptions|nil
+---@return marea.Completion|marea.Stream|nil, marea.error|nil
 function methods:ask(text, params, options)
   settings_of(self, "client:ask")
   check.value(1, "client:ask", "a non-empty string", text)

@@ -68,7 +68,7 @@ end
 
 --- Makes a printer. What isn't said is found out: colours and a spinner where
 --- `out` (standard output) is a terminal, its width, whether it takes UTF-8.
----@param options table|nil out, color, spinner, utf8, width; reasoning, sums: false leaves them out
+---@param options marea.ConsoleOptions|nil
 ---@return marea.Console
 function console.new(options)
   options = options or {}
@@ -311,7 +311,7 @@ end
 --- Shows a stream to its end, and returns the run's result; or nil and the error,
 --- which it has shown.
 ---@param stream marea.AgentStream
----@return table|nil result, marea.error|nil
+---@return marea.AgentResult|nil result, marea.error|nil
 function methods:show(stream)
   reset(self)
   local stop = start_spinner(self)

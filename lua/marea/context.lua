@@ -10,6 +10,7 @@ local history = require "marea.agent.history"
 local json = require "marea.json"
 local normalise = require "marea.normalise"
 
+---@class marea.context
 local context = {}
 
 local COUNT = "a whole number of at least 1"

@@ -151,55 +151,7 @@ local function retrieve_model(self, id, options)
   return call(settings, { who = who, method = "GET", path = path }, nil, options, 1)
 end
 
----@class marea.CallOptions how to send a call: its second table; a preset may add options of its own
----@field timeout? number|table
----@field headers? table<string, string|false>
----@field max_retries? integer
----@field query? table
----@field api_key? string|fun(): string
----@field to? string the file an answer that is bytes goes to
----@field stream? boolean an answer that is bytes comes as a stream of them
-
----@alias marea.FileSource string|{ path?: string, data?: string, filename?: string, content_type?: string }
----@alias marea.Answered marea.Result|marea.Stream|nil
----@alias marea.Send fun(self: table, params: table, options?: marea.CallOptions): marea.Answered, marea.error?
----@alias marea.Retrieve fun(self: table, id: string, options?: marea.CallOptions): marea.Result?, marea.error?
-
----@class marea.Spoken
----@field input string
----@field voice? string
----@field response_format? string
----@field speed? number
----@field model? string
-
----@class marea.Heard
----@field file marea.FileSource
----@field language? string
----@field response_format? string json, verbose_json, text, srt, vtt
----@field timestamp_granularities? string[] word, segment
----@field prompt? string
----@field temperature? number
----@field stream? boolean
----@field model? string
-
----@alias marea.Speak fun(self: table, params: marea.Spoken, options?: marea.CallOptions): marea.Answered, marea.error?
----@alias marea.Hear fun(self: table, params: marea.Heard, options?: marea.CallOptions): marea.Answered, marea.error?
-
----@class marea.Audio
----@field speech { create: marea.Speak }
----@field transcriptions { create: marea.Hear }
----@field translations { create: marea.Hear }
-
----@class marea.Client
----@field chat { completions: { create: marea.Send } }
----@field completions { create: marea.Send }
----@field responses { create: marea.Send }
----@field embeddings { create: marea.Send }
----@field audio marea.Audio
----@field images { generate: marea.Send, edit: marea.Send, create_variation: marea.Send }
----@field models { list: marea.Send, retrieve: marea.Retrieve }
----@field embedding_models { list: marea.Send }
-
+-- What each takes and gives is in types.lua.
 local tree = {
   chat = { completions = { create = post(endpoints.chat) } },
   completions = { create = post(endpoints.completions) },

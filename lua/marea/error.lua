@@ -64,6 +64,8 @@ function Error.new(fields)
   return setmetatable(err, mt)
 end
 
+--- Whether a value is an error of this library.
+---@param v any
 ---@return boolean
 function Error.is(v)
   return getmetatable(v) == mt

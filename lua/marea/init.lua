@@ -56,40 +56,41 @@ local function load_field(self, name)
 end
 
 ---@class marea
----@field client fun(options: table): marea.Client
----@field providers table<string, marea.preset>
----@field provider fun(preset: table): marea.preset
----@field is_error fun(value: any): boolean
----@field json { encode: function, decode: function }
+---@field _VERSION string
+---@field client fun(options: marea.ClientOptions): marea.Client
+---@field providers table<string, marea.preset> the presets, by name
+---@field provider fun(preset: table): marea.preset a preset of your own: { extends = "nan", base_url = ... }
+---@field is_error fun(value: any): boolean whether a value is an error of this library
+---@field json marea.json
 ---@field vector marea.vector
----@field nearest fun(query: marea.Vector, list: table, k: integer|nil): table
----@field tool fun(options: table): marea.Tool
----@field schema { new: function, check: function, unhonoured: function }
----@field image fun(source: string|table): table|nil, marea.error|nil a part of a message, from a file or a URL
----@field audio fun(source: string|table): table|nil, marea.error|nil a part of a message, from a file
----@field base64 { encode: (fun(bytes: string): string), decode: (fun(text: string): string|nil, string|nil) }
----@field agent fun(options: table): marea.Agent
----@field fallback fun(clients: table): marea.Client
----@field context { last: function, head_tail: function, tokens: function, summarise: function, estimate: function }
----@field memory { list: function }
----@field console fun(options: table|nil): marea.Console
----@field dump fun(value: any, registry: table|nil): table
----@field load fun(data: table, registry: table|nil): any
----@field on fun(event: string, f: fun(event: table)): fun()
----@field testing { client: function, record: function, replay: function, offline: function }
+---@field nearest fun(query: marea.Vector|number[], list: table, k: integer?): marea.Found[]
+---@field tool fun(options: marea.ToolOptions): marea.Tool
+---@field schema marea.schema
+---@field image fun(source: string|table): table?, marea.error? a part of a message, from a file or a URL
+---@field audio fun(source: string|table): table?, marea.error? a part of a message, from a file
+---@field base64 { encode: (fun(bytes: string): string), decode: (fun(text: string): string?, string?) }
+---@field agent fun(options: marea.AgentOptions): marea.Agent
+---@field fallback fun(clients: table): marea.Client clients, and `on`: the kinds of error after which the next is asked
+---@field context marea.context
+---@field memory marea.memory
+---@field console fun(options: marea.ConsoleOptions?): marea.Console
+---@field dump fun(value: any, registry: table<string, any>?): table
+---@field load fun(data: table, registry: table<string, any>?): any what `dump` made data of
+---@field on fun(event: string, f: fun(event: table)): fun() is told of llm.call, llm.attempt, tool, step, handoff
+---@field testing marea.testing
 ---@field null userdata JSON's null, the same value as cjson.null
----@field array fun(list: table|nil): table marks a list, also an empty one
----@field run fun(f: function, ...): any
----@field spawn fun(f: function, ...): marea.Task
+---@field array fun(list: table?): table marks a list, also an empty one
+---@field run fun(f: function, ...: any): ...
+---@field spawn fun(f: function, ...: any): marea.Task
 ---@field sleep fun(seconds: number)
----@field timeout fun(seconds: number, f: function, ...): any
+---@field timeout fun(seconds: number, f: function, ...: any): ...
 ---@field all fun(list: (marea.Task|function)[]): table
----@field race fun(list: (marea.Task|function)[]): any
----@field map fun(list: table, f: function, options: table|nil): table
+---@field race fun(list: (marea.Task|function)[]): ...
+---@field map fun(list: table, f: (fun(item: any, index: integer): any), options: { concurrency: integer }?): table
 ---@field semaphore fun(n: integer): marea.Semaphore
----@field queue fun(n: integer|nil): marea.Queue
+---@field queue fun(n: integer?): marea.Queue
 ---@field attach fun(uv: table)
----@field step fun(budget: number|nil)
+---@field step fun(budget: number?)
 ---@field fd fun(): integer
----@field next_timeout fun(): number|nil
+---@field next_timeout fun(): number?
 return setmetatable({ _VERSION = "0.1.0" }, { __index = load_field })

@@ -7,6 +7,7 @@
 -- and a 64-bit integer loses its last digits. cjson itself is needed neither to build nor to run.
 local codec = require("marea.core").json
 
+---@class marea.json
 local json = {}
 
 ---What cjson has of these; nothing where there is no cjson, as in Neovim.

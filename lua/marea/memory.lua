@@ -5,6 +5,7 @@
 
 local check = require "marea.check"
 
+---@class marea.memory
 local memory = {}
 
 ---@class marea.MemoryList
@@ -39,6 +40,7 @@ function methods:query()
   return out
 end
 
+--- Forgets all of it.
 function methods:clear()
   self.items = {}
   return self

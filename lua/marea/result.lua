@@ -13,7 +13,7 @@ local think = require("marea.compat").lazy "marea.think"
 ---@class marea.Result the provider's JSON, and
 ---@field output_text string
 ---@field reasoning_text string|nil
----@field tool_calls { id: string, name: string, arguments: table|nil, arguments_json: string }[]
+---@field tool_calls marea.ToolCall[]
 ---@field response marea.Response
 ---@field data any of an answer that is bytes or text, those; else the provider's
 ---@field content_type string|nil of an answer that is bytes or text

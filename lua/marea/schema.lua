@@ -10,6 +10,7 @@ local lazy = require("marea.compat").lazy
 local validate = lazy "marea.schema.validate"
 local inspect = lazy "marea.schema.inspect"
 
+---@class marea.schema
 local schema = {}
 
 local types = { string = true, number = true, integer = true, boolean = true, object = true,
@@ -190,6 +191,10 @@ end
 
 --- The same for a tool's parameters, which are an object: a table is JSON
 --- Schema only if it says so, and otherwise a map of parameters.
+---@param form table|nil
+---@param where string|nil what to call it in an error
+---@param level integer|nil as for `error`
+---@return table
 function schema.object(form, where, level)
   local out = guarded((level or 1) + 1, expand_object, form, where)
   return out

@@ -25,7 +25,7 @@ local transcript = require("marea.compat").lazy "marea.gather.transcript"
 local stream = {}
 
 ---@class marea.Stream
----@field response table { status, headers, request_id, rate_limit }
+---@field response marea.Response
 local methods = {}
 local metatable = { __name = "marea.stream" }
 
@@ -352,7 +352,7 @@ local function held_chunk(s)
 end
 
 --- Iterates over the decoded chunks, as they are on the wire.
----@return fun(): table|nil
+---@return fun(): marea.Chunk|nil
 function methods:chunks()
   local s = claim(self, "chunks")
   if s.transfer then s.transfer:pull_whole() end
@@ -372,7 +372,7 @@ end
 
 --- Iterates over events: text, reasoning, refusal, tool_call.delta, tool_call,
 --- finish and usage.
----@return fun(): table|nil
+---@return fun(): marea.Event|nil
 function methods:events()
   local s = claim(self, "events")
   return function()
@@ -398,7 +398,7 @@ end
 
 --- The next event, or piece of bytes; nil at the end; nil and the error if the
 --- stream broke.
----@return table|string|nil event, marea.error|nil
+---@return marea.Event|string|nil event, marea.error|nil
 function methods:next()
   local s = state_of(self, "next")
   check_alone(s, 2)

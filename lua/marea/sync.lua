@@ -95,6 +95,7 @@ function semaphore:release()
 end
 
 --- How many wait.
+---@return integer
 function semaphore:waiting()
   return self.line.n
 end
@@ -106,6 +107,7 @@ local function give_back(self, ok, ...)
 end
 
 --- Calls f(...) while holding a place, and gives it back whatever happens.
+---@param f function
 function semaphore:with(f, ...)
   if type(f) ~= "function" then
     error("semaphore:with expects a function, got " .. type(f), 2)
@@ -133,6 +135,7 @@ function sync.queue(n)
 end
 
 --- How many values it holds.
+---@return integer
 function queue:len()
   return self.last - self.first + 1
 end
@@ -143,6 +146,7 @@ local function add(self, value)
 end
 
 --- Adds a value, waiting for room. Raises if the queue is closed.
+---@param value any not nil
 function queue:put(value)
   if value == nil then error("queue:put: nil can't be put in a queue", 2) end
   if self.closed then error("queue:put: the queue is closed", 2) end

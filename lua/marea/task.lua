@@ -168,6 +168,7 @@ end
 --- Asks the task to stop. When this returns, what it had open is closed, and
 --- it has ended, unless it is the running task (which raises when it next
 --- waits) or one that catches the error and goes on.
+---@param reason any the error it gets, in place of one of kind `cancelled`
 ---@return boolean # false if it had ended already
 function methods:cancel(reason)
   if self.status ~= "running" then return false end
@@ -262,6 +263,8 @@ end
 
 --- Waits for the first task to end, and returns its results or raises its
 --- error. The others are cancelled.
+---@param list (marea.Task|function)[]
+---@return any ... # its results
 function task.race(list)
   local tasks = as_tasks(list, "marea.race")
   if #tasks == 0 then error("marea.race expects at least one task", 2) end
@@ -273,6 +276,8 @@ end
 local map_options = { concurrency = "a whole number of at least 1" }
 
 --- f(item, index) for each item, side by side; the results in order.
+---@param list table
+---@param f fun(item: any, index: integer): any
 ---@param options { concurrency: integer }|nil how many at once (default: all)
 function task.map(list, f, options)
   if type(list) ~= "table" then
@@ -298,6 +303,9 @@ end
 
 --- Runs f for at most `seconds`. Returns what it returned, or nil and a
 --- `timeout` error, with everything f had open closed.
+---@param seconds number
+---@param f function
+---@return any ... # what f returned
 function task.timeout(seconds, f, ...)
   check.value(1, "marea.timeout", "a number of seconds", seconds)
   check_function(f, "marea.timeout")
@@ -356,6 +364,8 @@ end
 --- Runs f(...) as a task, and the loop until it and all it spawned has ended.
 --- Returns what f returned. Raises f's error (the other tasks are then
 --- cancelled), else the first error of a task that nobody awaited.
+---@param f function
+---@return any ... # what f returned
 function task.run(f, ...)
   check_function(f, "marea.run")
   if loop.current() or in_run then error("marea.run is running already", 2) end

@@ -36,7 +36,7 @@ end
 local metatable = { __name = "marea.tool" }
 
 --- Makes a tool: { name =, description =, parameters =, run = }.
----@param options table parameters are a map of short forms (see schema.lua) or JSON Schema
+---@param options marea.ToolOptions parameters are a map of short forms (see schema.lua) or JSON Schema
 ---@return marea.Tool
 function tool.new(options)
   check.fields(1, "marea.tool", options, fields)

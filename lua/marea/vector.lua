@@ -78,7 +78,7 @@ end
 ---@param query marea.Vector|number[]
 ---@param list table vectors, or lists of numbers, or tables with one as `embedding`
 ---@param k integer|nil how many at most; all where absent
----@return { index: integer, score: number, vector: marea.Vector }[]
+---@return marea.Found[]
 function vector.nearest(query, list, k)
   local who = "marea.nearest"
   query = as_vector(1, who .. ", query", query)

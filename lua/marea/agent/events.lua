@@ -53,7 +53,7 @@ function events.new(job)
 end
 
 --- The next event; nil at the end; nil and the error if the run failed.
----@return table|nil event, marea.error|nil
+---@return marea.AgentEvent|nil event, marea.error|nil
 function methods:next()
   local s = state_of(self, "next")
   if s.closed then return nil end
@@ -85,7 +85,7 @@ end
 
 --- Reads what is left, and returns the result; or nil and the error. After
 --- `close` it is the result of a run that was cancelled.
----@return table|nil result, marea.error|nil
+---@return marea.AgentResult|nil result, marea.error|nil
 function methods:result()
   local s = state_of(self, "result")
   repeat local event = self:next() until event == nil
