@@ -5,18 +5,11 @@
 local child = require("spec.support.child")
 local daemon = require("spec.support.daemon")
 local hosts = require("spec.support.hosts")
+local paced = require("spec.support.paced")
 local server = require("spec.support.server")
 local socket = require("socket")
 
 local interpreters = { ["5.4"] = "lua5.4", ["5.3"] = "lua5.3", ["5.1"] = "luajit" }
-
-local function paced(words, delay)
-  local events = {}
-  for i = 1, words do events[i] = server.chunk_json({ content = i .. " " }) end
-  events[words + 1] = server.chunk_json({ content = "end", finish = "stop" })
-  events[words + 2] = "[DONE]"
-  return server.shared():script({ { { sse = events, delay = delay } } }, { repeat_last = true })
-end
 
 -- `env NAME=VALUE...` as words, for what is started by name
 local function env_words(version, base_url)

@@ -4,6 +4,7 @@
 local child = require("spec.support.child")
 local hosts = require("spec.support.hosts")
 local love = require("spec.support.love")
+local paced = require("spec.support.paced")
 local server = require("spec.support.server")
 
 local PRELUDE = [[
@@ -127,17 +128,6 @@ describe("the game for LÖVE", function()
     options.play = true
     return love.run("play(function()\n" .. code .. "\nend)", { MAREA_BASE_URL = (place or s).base_url,
       MAREA_MODEL = "bundled-echo" }, options)
-  end
-
-  local function paced(words, delay)
-    local steps = { { send = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n" } }
-    for i = 1, words do
-      steps[#steps + 1] = { send = "data: " .. server.chunk_json({ content = i .. " " }) .. "\n\n" }
-      steps[#steps + 1] = { sleep = delay }
-    end
-    steps[#steps + 1] = { send = server.sse({ server.chunk_json({ content = "end", finish = "stop" }) }) }
-    steps[#steps + 1] = { fin = true }
-    return s:script({ steps }, { repeat_last = true })
   end
 
   it("lets one walk up to a character, ask, and hear the answer word by word", function()

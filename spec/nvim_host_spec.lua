@@ -4,6 +4,7 @@
 local child = require("spec.support.child")
 local daemon = require("spec.support.daemon")
 local nvim = require("spec.support.nvim")
+local paced = require("spec.support.paced")
 local server = require("spec.support.server")
 
 local TEXT = 'A script, not a model, answers. You said: "Hola"'
@@ -183,17 +184,6 @@ describe("the plugin for Neovim", function()
     local output, status = drive(code, place)
     assert.equal(expected, output)
     assert.equal(0, status)
-  end
-
-  local function paced(words, delay)
-    local steps = { { send = HEAD } }
-    for i = 1, words do
-      steps[#steps + 1] = { send = "data: " .. server.chunk_json({ content = i .. " " }) .. "\n\n" }
-      steps[#steps + 1] = { sleep = delay }
-    end
-    steps[#steps + 1] = { send = server.sse({ server.chunk_json({ content = "end", finish = "stop" }) }) }
-    steps[#steps + 1] = { fin = true }
-    return s:script({ steps }, { repeat_last = true })
   end
 
   it("loads nothing before a command is used", function()

@@ -4,6 +4,7 @@
 -- and gives. Names are compared with what is really there.
 
 local annotations = require("spec.doc.annotations")
+local daemon = require("spec.support.daemon")
 local exports = require("spec.doc.exports")
 local html = require("spec.doc.html")
 local marea = require("marea")
@@ -47,16 +48,9 @@ local function faults_of(f)
   return faults
 end
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read("*a")
-  file:close()
-  return text
-end
-
 -- The names in a table of the source, such as the options a function takes.
 local function table_in(path, name)
-  local body = read(path):match("\nlocal " .. name .. " = (%b{})")
+  local body = daemon.read(path):match("\nlocal " .. name .. " = (%b{})")
   assert(body, path .. " has no " .. name)
   local names = {}
   for key in body:gsub("%b()", ""):gmatch("([%w_]+) = [%w\"]") do names[key] = true end

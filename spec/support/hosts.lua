@@ -6,6 +6,16 @@ local child = require("spec.support.child")
 
 local hosts = {}
 
+---What code in a host writes its findings with: `out` writes a line.
+hosts.OUT = [[
+local function out(...)
+  local words = {}
+  for i = 1, select("#", ...) do words[i] = tostring((select(i, ...))) end
+  io.stdout:write(table.concat(words, " "), "\n")
+  io.stdout:flush()
+end
+]]
+
 -- Nothing of this machine's own environment must choose a provider.
 local KEYS = { "NAN_API_KEY", "HELMCODE_API_KEY", "GRADIENTESUR_API_KEY", "NANOGPT_API_KEY",
   "SAPTIVA_API_KEY", "SWISSAI_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY", "GROQ_API_KEY",

@@ -15,14 +15,8 @@ function love.conf(t)
 end
 ]]
 
--- `out` writes a line; `finish` ends the game well; a fault ends it badly.
-local PRELUDE = [[
-local function out(...)
-  local words = {}
-  for i = 1, select("#", ...) do words[i] = tostring((select(i, ...))) end
-  io.stdout:write(table.concat(words, " "), "\n")
-  io.stdout:flush()
-end
+-- `finish` ends the game well; a fault ends it badly.
+local PRELUDE = hosts.OUT .. [[
 local function finish() love.event.quit(0) end
 function love.errorhandler(message)
   out("failed: " .. debug.traceback(tostring(message), 2))

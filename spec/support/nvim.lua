@@ -11,14 +11,8 @@ local nvim = {}
 
 local FLAGS = "--headless -u NONE -i NONE -n --cmd 'set rtp^=%s/examples/nvim'"
 
--- The code's own: `out` writes a line, `wait` lets the editor go on until f().
-local PRELUDE = [[
-  local function out(...)
-    local words = {}
-    for i = 1, select("#", ...) do words[i] = tostring((select(i, ...))) end
-    io.stdout:write(table.concat(words, " "), "\n")
-    io.stdout:flush()
-  end
+-- `wait` lets the editor go on until f().
+local PRELUDE = hosts.OUT .. [[
   local uv = vim.uv or vim.loop
   -- Not each event is a reason to look again: looking may be one.
   local function wait(f, seconds)
