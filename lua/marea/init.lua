@@ -15,6 +15,7 @@ local fields = {
   dump = { "marea.dump", "dump" },
   load = { "marea.dump", "load" },
   on = { "marea.observe", "on" },
+  runtime = { "marea.runtime", "new" },
 
   nearest = { "marea.vector", "nearest" },
 
@@ -76,6 +77,7 @@ end
 ---@field console fun(options: marea.ConsoleOptions?): marea.Console
 ---@field dump fun(value: any, registry: table<string, any>?): table
 ---@field load fun(data: table, registry: table<string, any>?): any what `dump` made data of
+---@field runtime fun(options: marea.RuntimeOptions?): marea.Runtime
 ---@field on fun(event: string, f: fun(event: table)): fun() is told of llm.call, llm.attempt, tool, step, handoff
 ---@field testing marea.testing
 ---@field null userdata JSON's null, the same value as cjson.null

@@ -17,6 +17,7 @@ local live = {}            -- tasks that have not ended
 local nlive = 0
 local unclaimed = {}       -- failed tasks nobody has awaited, oldest first
 local in_run = false
+local told                 -- told of each task that is made
 
 ---@class marea.Task
 ---@field status "running"|"done"|"failed"|"cancelled"
@@ -66,8 +67,10 @@ end
 local function settle(t, how, err)
   if t.status ~= "running" then return end
   t.status, t.error = how, err
-  live[t] = nil
-  nlive = nlive - 1
+  if live[t] then
+    live[t] = nil
+    nlive = nlive - 1
+  end
   if how ~= "done" then close_owned(t) end
   local waiters = t.waiters or {}
   t.waiters = nil
@@ -110,11 +113,13 @@ end
 
 local no_args = pack()
 
---- Starts f(...) as a task. It begins to run when its creator next waits.
----@param f function
----@return marea.Task
-function task.spawn(f, ...)
-  check_function(f, "marea.spawn")
+-- Most tasks are waited for by `run`; what goes on in the background is not.
+local function enlist(t)
+  live[t] = true
+  nlive = nlive + 1
+end
+
+local function start(f, ...)
   local t
   -- Beside these it has at times: `results`, packed, once done; `error`;
   -- `cancelled`, the error, once asked to stop; `id`, while it waits for one;
@@ -127,10 +132,34 @@ function task.spawn(f, ...)
     parked = false,          -- it waits, having yielded
     claimed = false,         -- somebody takes care of its error
   }, metatable)
-  live[t] = true
-  nlive = nlive + 1
+  if told then told(t) end
   loop.schedule(t)
   return t
+end
+
+--- Starts f(...) as a task. It begins to run when its creator next waits.
+---@param f function
+---@return marea.Task
+function task.spawn(f, ...)
+  check_function(f, "marea.spawn")
+  local t = start(f, ...)
+  enlist(t)
+  return t
+end
+
+--- Starts f(...) as a task that `run` doesn't wait for: it goes on as long as
+--- anybody drives the loop. Its errors are its own to tell.
+---@return marea.Task
+function task.background(f, ...)
+  local t = start(f, ...)
+  t.claimed = true
+  return t
+end
+
+--- From now on f(task) is told of each task, before it begins.
+---@param f function|nil
+function task.tell(f)
+  told = f
 end
 
 ---- methods ------------------------------------------------------------------
