@@ -127,11 +127,12 @@ for _, version in ipairs { "5.4", "5.1", "5.3" } do
       assert.same({ "luaopen_marea" }, names)
     end)
 
+    if version ~= "5.4" then return end
+
     it("is told what it does wrong", function()
       local program = os.tmpname()
-      local lua = version == "5.1" and "luajit" or "lua" .. version
-      local output, status = shell(("cc -D_GNU_SOURCE -Icsrc $(pkg-config --cflags %s) -o %s spec/c/embed_faults.c "
-        .. "%s/libmarea.a $(pkg-config --libs %s libcurl libuv) -lm -lpthread"):format(lua, program, build, lua))
+      local output, status = shell(("cc -D_GNU_SOURCE -Icsrc $(pkg-config --cflags lua5.4) -o %s spec/c/embed_faults.c "
+        .. "%s/libmarea.a $(pkg-config --libs lua5.4 libcurl libuv) -lm -lpthread"):format(program, build))
       assert.equal(0, status, output)
       local function case(name) return (child.command(program .. " " .. name, NOWHERE)) end
       assert.matches("marea needs the package library: call luaL_openlibs first", case("bare"), 1, true)
@@ -144,14 +145,12 @@ for _, version in ipairs { "5.4", "5.1", "5.3" } do
       os.remove(program)
     end)
 
-    if version == "5.4" then
-      it("leaves no memory behind", function()
-        local output, status = run("--threads one two", nil,
-          "valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite")
-        assert.equal(said("one", "two"), sorted_lines(output))
-        assert.equal(0, status)
-      end)
-    end
+    it("leaves no memory behind", function()
+      local output, status = run("--threads one two", nil,
+        "valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite")
+      assert.equal(said("one", "two"), sorted_lines(output))
+      assert.equal(0, status)
+    end)
   end)
 end
 

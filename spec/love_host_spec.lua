@@ -287,7 +287,7 @@ describe("the game for LÖVE", function()
   end)
 
   it("starts as it says, with the bundled provider, and leaves none behind", function()
-    local output, status = child.command(love.command(true, 1.5) .. hosts.tree() .. "/examples/love",
+    local output, status = child.command(love.command(true, 1) .. hosts.tree() .. "/examples/love",
       hosts.bare { HOME = "/nonexistent", XDG_RUNTIME_DIR = "/tmp", LUA_PATH = false, LUA_CPATH = false })
     assert.equal(124, status, output)
     assert.is_nil(output:find("Error", 1, true), output)

@@ -140,7 +140,8 @@ describe("a Lua state", function()
       assert(client:ask "hola")
       KEPT = on_collect(function()
         for _, call in ipairs { client.ask, client.request } do
-          local ok, err = pcall(call, client, call == client.ask and "hola" or { path = "chat/completions", body = "{}" })
+          local what = call == client.ask and "hola" or { path = "chat/completions", body = "{}" }
+          local ok, err = pcall(call, client, what)
           local told = tostring(err):find("marea is closed", 1, true)
           io.write(ok and "called " or told and "told " or tostring(err))
         end
