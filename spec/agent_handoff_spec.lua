@@ -164,6 +164,67 @@ describe("an agent as a tool", function()
     agents.is_valid(host)
   end)
 
+  it("keeps its guardrails and its memory", function()
+    local memory = marea.memory.list():add "Ada likes salt."
+    local cook = agent_of("cook", { "Salt." }, { memory = memory, guardrails = { input = { function(text)
+      if text:find "poison" then return "no poison" end
+    end } } })
+    local host = agent_of("host", { calling { { "cook", { input = "poison?" } } },
+      calling { { "cook", { input = "salt?" } } }, "So." }, { tools = { cook:as_tool() } })
+    assert.same({ "[It stopped: guardrail, no poison]", "Salt." }, agents.results(assert(host:run "x").messages))
+    assert.equal(1, #cook.client.requests)
+    assert.equal("What you remember:\n- Ada likes salt.", cook.client.requests[1].messages[1].content)
+  end)
+
+  it("is within its caller's limits, while it works", function()
+    local f = tool_of "f"
+    for name, most in pairs { requests = 3, total_tokens = 30, tool_calls = 3 } do
+      local replies = {}
+      for i = 1, 9 do replies[i] = calling({ { "f", { x = i } } }, { usage = { total_tokens = 10 } }) end
+      local cook = agent_of("cook", replies, { tools = { f } })
+      local host = agent_of("host", { calling({ { "cook", { input = "a" } } }, { usage = { total_tokens = 10 } }),
+        calling { { "cook", { input = "b" } } } }, { tools = { cook:as_tool() }, usage_limits = { [name] = most } })
+      local result = assert(host:run "x")
+      assert.same({ "usage_limit", name }, { result.stop, result.limit })
+      assert.equal("[It stopped: usage_limit]", agents.results(result.messages)[1])
+      assert.is_true(#cook.client.requests <= 3, name)
+      agents.is_valid(host)
+    end
+  end)
+
+  it("is counted once, however often its run waits and goes on", function()
+    local f, seen = tool_of("f", nil, { approve = true })
+    local used = { total_tokens = 10 }
+    local cook = agent_of("cook", { calling({ { "f", { x = 1 } }, { "f", { x = 2 } } }, { usage = used }),
+      { text = "Done.", usage = used } }, { tools = { f } })
+    local host = agent_of("host", { calling { { "cook", { input = "a" } } }, "So." },
+      { tools = { cook:as_tool() }, usage_limits = { tool_calls = 2 } })
+    local result = assert(host:run "x")
+    for _, decision in ipairs { true, false } do
+      local data = marea.json.decode(marea.json.encode(marea.dump(result)))
+      result = assert(host:resume(data, { [data.pending[1].id] = decision }))
+    end
+    assert.equal("done", result.stop)
+    assert.same({ { x = 1 } }, seen)
+    assert.same({ 4, 2, 20 }, { result.usage.requests, result.usage.tool_calls, result.usage.total_tokens })
+    assert.equal(20, host.usage.total_tokens)
+  end)
+
+  it("is not asked by those it waits for: no two ask one another without end", function()
+    local function asks(name)
+      local replies = {}
+      for i = 1, 20 do replies[i] = calling { { name, { input = "x" .. i } } } end
+      return replies
+    end
+    local cook = agent_of("cook", asks "waiter", { max_steps = 3 })
+    local waiter = agent_of("waiter", asks "cook", { max_steps = 3, tools = { cook:as_tool() } })
+    cook.tools = { waiter:as_tool() }
+    local result = assert(cook:run "x")
+    assert.equal("max_steps", result.stop)
+    assert.equal(9, #waiter.client.requests)
+    assert.equal(3, #cook.client.requests)
+  end)
+
   it("is within its caller's time", function()
     local cook = agent_of("cook", { { text = "late", after = 30 } })
     local host = agent_of("host", { calling { { "cook", { input = "a" } } } },

@@ -156,6 +156,18 @@ describe("an agent", function()
     assert.is_truthy(told[3]:find("not JSON", 1, true))
   end)
 
+  it("tells what a tool was called with, whatever the tool does with it", function()
+    local ended
+    local f = tool_of("f", function(args)
+      args.x, args.self = print, args
+      return "ok"
+    end)
+    local agent = agent_of({ calling { { "f", { x = 1 } } }, "done" }, { tools = { f },
+      hooks = { tool_end = function(event) ended = event.arguments end } })
+    assert(agent:run "go")
+    assert.same({ x = 1 }, ended)
+  end)
+
   it("tells a tool where it is", function()
     local seen
     local f = tool_of("f", function(_, context) seen = context end)

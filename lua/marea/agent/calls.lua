@@ -15,6 +15,7 @@ local nested = compat.lazy "marea.agent.nested"
 local output = compat.lazy "marea.agent.output"
 local protect = require "marea.agent.protect"
 local schema = require "marea.schema"
+local talks = require "marea.agent.talk"
 local task = require "marea.task"
 local tell = require "marea.agent.tell"
 
@@ -159,10 +160,11 @@ local function seconds_for(run, tool)
   return seconds and math.min(seconds, left) or left
 end
 
--- The text of what a tool gave, or nil and what went wrong.
+-- The text of what a tool gave, or nil and what went wrong. A tool may do with
+-- its arguments what it likes: they are still told, and kept, as they were.
 local function call_tool(run, call, tool)
   local seconds = seconds_for(run, tool)
-  local results, err = protect(within, seconds, tool.run, call.arguments, context_of(run, call))
+  local results, err = protect(within, seconds, tool.run, talks.copy(call.arguments), context_of(run, call))
   if not results then return nil, content.message(err) end
   if results[1] == nil and results[2] ~= nil then return nil, content.message(results[2]) end
   local text, message = content.of(results[1])
@@ -188,7 +190,7 @@ local function run_call(run, call)
   local tool = run.kits(run.agent).by_name[call.name].tool
   local from = core.now()
   if not call.started then
-    run.usage.tool_calls = run.usage.tool_calls + 1
+    limits.count_tool(run)
     tell.event(run, { type = "tool.start", id = call.id, name = call.name, arguments = call.arguments })
   end
   run_tool(run, call, tool)
@@ -200,12 +202,16 @@ end
 
 ---- running all ------------------------------------------------------------------------------
 
+-- Those that may run, and how many of them do for the first time.
 local function runnable(open)
-  local list = {}
+  local list, new = {}, 0
   for _, call in ipairs(open) do
-    if not call.content and not call.pending and not call.handoff then list[#list + 1] = call end
+    if not call.content and not call.pending and not call.handoff then
+      list[#list + 1] = call
+      if not call.started then new = new + 1 end
+    end
   end
-  return list
+  return list, new
 end
 
 -- A tool that wants to be alone parts those before it from those after.
@@ -288,8 +294,8 @@ function calls.run(run)
   local open = run.talk.open
   local reason = judge_all(run, open)
   if reason then return stop_with(run, open, "guardrail", "the run was stopped.") end
-  local list = runnable(open)
-  local limit = list[1] and limits.before_tools(run, #list)
+  local list, new = runnable(open)
+  local limit = list[1] and limits.before_tools(run, new)
   if limit then return stop_with(run, open, limit, "a limit was reached.") end
   execute(run, list)
   if any_pending(open) then return "pending" end

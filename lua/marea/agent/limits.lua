@@ -1,9 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- What bounds a run: steps, requests, tokens, tool calls, time; and the same
--- calls made over and over. Reaching a bound ends a run with its name.
+-- calls made over and over. Reaching a bound ends a run with its name. What is
+-- used within a run, by agents that are its tools, is used by it: all is counted
+-- and bounded along `run.line`, from the run outwards.
 
 local core = require "marea.core"
 local json = require "marea.json"
+local usage = require "marea.usage"
 
 local limits = {}
 
@@ -13,12 +16,25 @@ local function unreported_tokens(run)
   return math.ceil((run.unreported_bytes or 0) / 4)
 end
 
---- Notes the size of a call whose usage was not told.
-function limits.note_unreported(run, params, answer)
+-- Notes the size of a call whose usage was not told.
+local function note_unreported(run, params, text)
   if not (run.limits or {}).total_tokens then return end
   local ok, asked = pcall(json.encode, params)
-  local text = ok and asked or ""
-  run.unreported_bytes = (run.unreported_bytes or 0) + #text + #(answer.text or "")
+  run.unreported_bytes = (run.unreported_bytes or 0) + #(ok and asked or "") + #(text or "")
+end
+
+--- Counts a model call and what it says it used; what was asked and what was
+--- said are for where it says nothing.
+function limits.count_call(run, raw, params, text)
+  for _, one in ipairs(run.line) do
+    local told = usage.add_call(one.usage, raw, run.agent.prices)
+    if not told then note_unreported(one, params, text) end
+  end
+end
+
+--- Counts a call of a tool.
+function limits.count_tool(run)
+  for _, one in ipairs(run.line) do one.usage.tool_calls = one.usage.tool_calls + 1 end
 end
 
 --- Whether the time is over.
@@ -31,21 +47,31 @@ local function reached(run, name)
   return "usage_limit"
 end
 
+-- The limit that leaves no room for a model call.
+local function used_up(run)
+  local most, used = run.limits or {}, run.usage
+  if most.requests and used.requests >= most.requests then return "requests" end
+  if most.total_tokens and used.total_tokens + unreported_tokens(run) >= most.total_tokens then
+    return "total_tokens"
+  end
+end
+
 --- Why no further model call may be made, or nil.
 function limits.before_call(run)
-  local most, used = run.limits or {}, run.usage
   if run.steps >= run.max_steps then return "max_steps" end
-  if most.requests and used.requests >= most.requests then return reached(run, "requests") end
-  if most.total_tokens and used.total_tokens + unreported_tokens(run) >= most.total_tokens then
-    return reached(run, "total_tokens")
+  for _, one in ipairs(run.line) do
+    local name = used_up(one)
+    if name then return reached(run, name) end
   end
   if limits.is_late(run) then return reached(run, "seconds") end
 end
 
 --- Why so many tool calls may not be made, or nil.
 function limits.before_tools(run, n)
-  local most = (run.limits or {}).tool_calls
-  if most and run.usage.tool_calls + n > most then return reached(run, "tool_calls") end
+  for _, one in ipairs(run.line) do
+    local most = (one.limits or {}).tool_calls
+    if most and one.usage.tool_calls + n > most then return reached(run, "tool_calls") end
+  end
   if limits.is_late(run) then return reached(run, "seconds") end
 end
 

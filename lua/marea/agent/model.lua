@@ -11,7 +11,6 @@ local limits = require "marea.agent.limits"
 local normalise = require "marea.normalise"
 local observe = require "marea.observe"
 local output = lazy "marea.agent.output"
-local usage = require "marea.usage"
 
 local null = json.null
 
@@ -23,7 +22,7 @@ local model = {}
 local function about(run)
   return { agent = run.agent.name, step = run.steps, usage = run.usage, data = run.data, first = run.first,
     memo = run.talk.memo, messages = run.talk.messages,
-    note_usage = function(raw) usage.add_call(run.usage, raw, run.agent.prices) end }
+    note_usage = function(raw) limits.count_call(run, raw) end }
 end
 
 local function add(parts, text)
@@ -208,8 +207,7 @@ function model.ask(run)
     answer, err = ask_once(run)
   end
   if not answer then return nil, err end
-  local told = usage.add_call(run.usage, answer.usage, run.agent.prices)
-  if not told then limits.note_unreported(run, answer.params, answer) end
+  limits.count_call(run, answer.usage, answer.params, answer.text)
   return answer
 end
 

@@ -5,49 +5,40 @@
 
 local content = require "marea.agent.content"
 local json = require "marea.json"
-local loop = require "marea.agent.loop"
 local talks = require "marea.agent.talk"
 local runs = require "marea.agent.run"
-local usage = require "marea.usage"
 
 local nested = {}
 
-local function text_of(child, stop)
-  if stop == "done" and child.output ~= nil then return json.encode(child.output) end
-  local text = child.text or ""
-  if stop == "done" then return content.of(text) end
-  local reason = child.guardrail and child.guardrail.reason or child.refusal
-  return ("%s\n[It stopped: %s%s]"):format(child.guardrail and "" or text, stop, reason and ", " .. reason or "")
+local function text_of(result)
+  if result.stop == "done" and result.output ~= nil then return json.encode(result.output) end
+  if result.stop == "done" then return content.of(result.output_text) end
+  local reason = result.guardrail and result.guardrail.reason or result.refusal
+  local said = result.output_text ~= "" and result.output_text .. "\n" or ""
+  return ("%s[It stopped: %s%s]"):format(said, result.stop, reason and ", " .. reason or "")
 end
 
-local function fresh(tool, call)
-  local talk = talks.new(tool.agent)
-  talk.messages[1] = { role = "user", content = call.arguments.input }
-  return talk
+-- Agents that are each other's tools would ask one another without end.
+local function check_circle(run, agent)
+  for _, one in ipairs(run.line) do
+    if one.root == agent or one.agent == agent then
+      error(("%s is at work already, and waits for this answer"):format(agent.name), 0)
+    end
+  end
 end
 
 --- Runs the agent of a tool for a call, or goes on with it.
 function nested.run(run, call, tool)
-  local talk = call.nested and talks.copy(call.nested) or fresh(tool, call)
-  local child = runs.new(tool.agent, talk, { data = run.data })
-  child.deadline = child.deadline and run.deadline and math.min(child.deadline, run.deadline)
-    or child.deadline or run.deadline
-  child.first = 1
-  runs.restore(child)
-  local before = child.usage
-  child.usage = usage.new()
-  local stop, err = loop.go(child)
-  usage.add(run.usage, child.usage)
-  if stop == "pending" then
-    usage.add(child.usage, before)
-    runs.pause(child)
-    call.nested = talk
-    return
-  end
+  check_circle(run, tool.agent)
+  local state = call.nested
   call.nested = nil
-  if err then
+  local talk = state and talks.copy(state) or talks.new(tool.agent)
+  local child = runs.new(tool.agent, talk, { data = run.data, within = run })
+  local result, err = runs.go(child, call.arguments.input, state ~= nil)
+  if not result then
     call.content, call.failed = "Error: " .. content.message(err), true
-  else call.content = content.cut(text_of(child, stop), tool) end
+  elseif result.stop == "pending" then call.nested = talk
+  else call.content = content.cut(text_of(result), tool) end
 end
 
 return nested

@@ -13,6 +13,8 @@ local talks = require "marea.agent.talk"
 local tell = require "marea.agent.tell"
 local usage = require "marea.usage"
 
+local unpack = require("marea.compat").unpack
+
 local run = {}
 
 local MAX_STEPS = 10
@@ -24,21 +26,26 @@ local function new_id()
   return ("run_%d"):format(made)
 end
 
---- A run, not begun.
+local function earlier(a, b)
+  return a and b and math.min(a, b) or a or b
+end
+
+--- A run, not begun. `within` is the run it is a tool call of.
 ---@param agent marea.Agent
 ---@param talk marea.agent.Talk
----@param options { data: any, emit: function|nil, max_steps: integer|nil, usage_limits: table|nil }|nil
+---@param options table|nil data, emit, max_steps, usage_limits, within
 function run.new(agent, talk, options)
   options = options or {}
-  local limits = options.usage_limits or agent.usage_limits
+  local limits, within = options.usage_limits or agent.usage_limits, options.within
   local self = {
     id = new_id(), root = agent, agent = kit.find_agent(agent, talk.active) or agent, talk = talk,
     kits = kit.kept(), data = options.data, emit = options.emit,
     max_steps = options.max_steps or agent.max_steps or MAX_STEPS, limits = limits,
-    deadline = limits and limits.seconds and core.now() + limits.seconds,
+    deadline = earlier(limits and limits.seconds and core.now() + limits.seconds, within and within.deadline),
     usage = usage.new(), steps = 0, repairs = 0, repeats = {},
     ids = history.ids(talk.messages), first = #talk.messages + 1, before = #talk.messages,
   }
+  self.line = { self, unpack(within and within.line or {}) }
   return self
 end
 
