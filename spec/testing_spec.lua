@@ -54,6 +54,24 @@ describe("marea.testing.client", function()
     assert.equal("hola", assert(stream:result()).output_text)
   end)
 
+  it("streams whatever a wire completion holds", function()
+    local details = marea.array { { type = "reasoning.text", text = "hm" } }
+    local wire = { choices = { { finish_reason = "tool_calls", message = { role = "assistant", content = marea.null,
+      tool_calls = marea.null, reasoning_details = details } } } }
+    local whole = { choices = { { finish_reason = "tool_calls", message = { content = marea.array {
+      { type = "text", text = "hola" } }, tool_calls = marea.array { { id = "a", type = "function",
+      ["function"] = { name = "f", arguments = '{"city":"ñandú ñandú 東京都"}' } }, { id = "b", type = "custom" } } } } } }
+    local client = marea.testing.client { replies = { wire, whole, { choices = marea.array {} } } }
+    local result = assert(assert(ask(client, { stream = true })):result())
+    assert.equal("hm", result.choices[1].message.reasoning_details[1].text)
+    result = assert(assert(ask(client, { stream = true })):result())
+    assert.equal("hola", result.output_text)
+    assert.equal("ñandú ñandú 東京都", result.tool_calls[1].arguments.city)
+    assert.equal(2, #result.tool_calls)
+    local _, err = assert(ask(client, { stream = true })):result()
+    assert.equal("truncated", err.kind)
+  end)
+
   it("asks a function, which sees the request", function()
     local client = marea.testing.client { replies = { function(request)
       return "you said " .. request.messages[1].content

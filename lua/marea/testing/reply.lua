@@ -4,7 +4,8 @@
 -- or a wire completion, which goes out as it is. Where the call is streamed, the
 -- same comes in pieces.
 
-local files = require("marea.compat").lazy "marea.testing.files"
+local compat = require "marea.compat"
+local files = compat.lazy "marea.testing.files"
 local json = require "marea.json"
 
 local null = json.null
@@ -113,27 +114,52 @@ local function add_fragment(events, whole, fragment)
   events[#events + 1] = chunk(whole, { tool_calls = json.array { fragment } })
 end
 
+-- Of a few characters each: a piece is whole UTF-8, as in any JSON.
+local function pieces(text)
+  local out, from = {}, 1
+  while from <= #text do
+    local piece = compat.cut(text:sub(from, from + 11), 8)
+    if piece == "" then piece = text:sub(from) end
+    out[#out + 1], from = piece, from + #piece
+  end
+  return out
+end
+
 local function add_call(events, whole, call, index)
-  local f = call["function"]
-  local in_pieces = type(f.arguments) == "string"
-  local first = { index = index, ["function"] = { name = f.name, arguments = in_pieces and "" or f.arguments } }
+  local f = type(call) == "table" and call["function"]
+  if type(f) ~= "table" then return add_fragment(events, whole, call) end
+  local is_text = type(f.arguments) == "string"
+  local first = { index = index, ["function"] = { name = f.name, arguments = is_text and "" or f.arguments } }
   for key, value in pairs(call) do
     if key ~= "function" then first[key] = value end
   end
   add_fragment(events, whole, first)
-  for piece in (in_pieces and f.arguments or ""):gmatch("..?.?.?.?.?.?.?") do
+  for _, piece in ipairs(pieces(is_text and f.arguments or "")) do
     add_fragment(events, whole, { index = index, ["function"] = { arguments = piece } })
   end
 end
 
+local in_pieces = { content = true, reasoning_content = true, refusal = true, tool_calls = true }
+
+-- What is no text and no call is there from the first chunk on.
+local function first_delta(message)
+  local delta = { role = "assistant", content = "" }
+  for key, value in pairs(message) do
+    if not in_pieces[key] or key == "content" and type(value) == "table" then delta[key] = value end
+  end
+  return delta
+end
+
 local function pieces_of(whole)
-  local choice = whole.choices[1]
-  local message, events = choice.message, {}
-  events[1] = chunk(whole, { role = "assistant", content = "" })
+  local choice = type(whole.choices) == "table" and whole.choices[1]
+  choice = type(choice) == "table" and choice or {}
+  local message, events = type(choice.message) == "table" and choice.message or {}, {}
+  events[1] = chunk(whole, first_delta(message))
   add_text(events, whole, "reasoning_content", message.reasoning_content)
   add_text(events, whole, "content", message.content)
   add_text(events, whole, "refusal", message.refusal)
-  for i, call in ipairs(message.tool_calls or {}) do add_call(events, whole, call, i - 1) end
+  local list = type(message.tool_calls) == "table" and message.tool_calls or {}
+  for i, call in ipairs(list) do add_call(events, whole, call, i - 1) end
   return events, choice.finish_reason
 end
 
