@@ -211,6 +211,21 @@ describe("memory", function()
     assert.equal("What you remember:\n- from afar", agent.client.requests[1].messages[1].content)
   end)
 
+  it("is only read, and one that fails is the run's error", function()
+    local kept, err = { "Ada likes tea." }, nil
+    local agent = marea.agent { client = agents.client { "a1", "a2", "a3" },
+      memory = { query = function() return not err and kept or nil, err end } }
+    agent:run "q1"
+    agent:run "q2"
+    assert.same({ "Ada likes tea." }, kept)
+    err = "the index is gone"
+    local result, failure = agent:run "q3"
+    assert.is_nil(result)
+    assert.equal("the memory failed: the index is gone", failure.message)
+    assert.equal(2, #agent.client.requests)
+    assert.equal("user assistant user assistant", agents.roles(agent.messages))
+  end)
+
   it("keeps the last so many", function()
     local memory = marea.memory.list { max = 2 }
     memory:add("a"):add("b"):add("c")

@@ -4,6 +4,7 @@
 
 local core = require "marea.core"
 local approval = require "marea.agent.approval"
+local Error = require "marea.error"
 local guard = require "marea.agent.guard"
 local history = require "marea.agent.history"
 local kit = require "marea.agent.kit"
@@ -65,16 +66,24 @@ function run.messages_of(input)
   return input
 end
 
+-- A memory that can't be asked is an error: an answer without it would be another.
+-- What it gives is its own: it is read, and not written to.
 local function recall(self, text)
   local memory = self.root.memory
-  local list = memory and memory:query(text) or {}
-  if list[1] then
-    for i, item in ipairs(list) do list[i] = "- " .. (type(item) == "table" and item.text or tostring(item)) end
-    self.recalled = "What you remember:\n" .. table.concat(list, "\n")
+  if not memory then return nil end
+  local list, err = memory:query(text)
+  if not list and err then
+    return nil, Error.is(err) and err
+      or Error.new { kind = "validation", message = "the memory failed: " .. tostring(err) }
   end
+  local lines = {}
+  for i, item in ipairs(list or {}) do
+    lines[i] = "- " .. (type(item) == "table" and item.text or tostring(item))
+  end
+  if lines[1] then self.recalled = "What you remember:\n" .. table.concat(lines, "\n") end
 end
 
--- Returns why the run stops before it began, if it does.
+-- Returns why the run stops before it began, if it does; or nil and an error.
 local function begin(self, messages)
   local text = texts_of(messages)
   if guard.input(self, text, { agent = self.agent.name, messages = self.talk.messages, data = self.data }) then
@@ -87,7 +96,7 @@ local function begin(self, messages)
   for _, message in ipairs(messages) do
     self.talk.messages[#self.talk.messages + 1] = talks.copy(message)
   end
-  recall(self, text)
+  return recall(self, text)
 end
 
 ---- counters -----------------------------------------------------------------------------------
@@ -188,8 +197,10 @@ end
 function run.go(self, input, resumed)
   if resumed then run.restore(self) end
   local ok, stop, err = pcall(function()
-    local early = not resumed and begin(self, run.messages_of(input))
-    if early then return early end
+    if not resumed then
+      local early, failed = begin(self, run.messages_of(input))
+      if early or failed then return early, failed end
+    end
     return loop.go(self)
   end)
   settle(self, ok and stop or "error")
