@@ -119,6 +119,17 @@ describe("a call that must be approved", function()
     assert.equal(2, #removed)
   end)
 
+  it("can still be resumed after its agent was busy", function()
+    local agent, removed = desk { two, "else", "done" }
+    local result = assert(agent:run "go")
+    local stream = agent:stream "something else"
+    local both = { c1 = true, c3 = true }
+    assert.is_truthy(calls.failure(function() agent:resume(result, both) end):find("running already"))
+    stream:close()
+    assert(agent:resume(result, both))
+    assert.equal(2, #removed)
+  end)
+
   it("is not approved by a further run: it is told to the model as it is", function()
     local agent, removed = desk { two, "done" }
     assert(agent:run "go")

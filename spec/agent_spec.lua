@@ -130,10 +130,10 @@ describe("an agent", function()
     local f = marea.tool { name = "f", parameters = { n = "integer?" }, run = function(args)
       seen[#seen + 1] = args
     end }
-    local agent = agent_of({ calling { { "f", "" }, { "f", '{"n":3.0}' }, { "f", '{"n":null}' } }, "done" },
-      { tools = { f } })
+    local asked = calling { { "f", "" }, { "f", '{"n":3.0}' }, { "f", '{"n":null}' }, { "f", "null" } }
+    local agent = agent_of({ asked, "done" }, { tools = { f } })
     agent:run "go"
-    assert.same({ {}, { n = 3 }, {} }, seen)
+    assert.same({ {}, { n = 3 }, {}, {} }, seen)
     if math.type then assert.equal("integer", math.type(seen[2].n)) end
   end)
 
@@ -606,11 +606,18 @@ describe("marea.agent", function()
 
   it("raises at the caller's line for what can't be run", function()
     local agent = marea.agent { client = client }
-    for _, case in ipairs { { 3 }, { "x", { steps = 1 } }, { "x", { max_steps = 0 } } } do
+    local asked = { role = "assistant", tool_calls = { { id = "a", type = "function" } } }
+    for _, case in ipairs { { 3 }, { "x", { steps = 1 } }, { "x", { max_steps = 0 } }, { "x", 5 },
+        { "x", { usage_limits = { tokens = 1 } } }, { "x", { usage_limits = { requests = "1" } } },
+        { { content = "no role" } }, { { "a", "b" } }, { { { role = 1, content = "a" } } },
+        { { role = "tool", tool_call_id = "a", content = "of no call" } },
+        { { asked, { role = "user", content = "x" } } } } do
       local err = calls.failure(function() agent:run(case[1], case[2]) end)
       assert.is_truthy(err:find("^spec/agent_spec.lua:%d+: agent:run"), err)
     end
+    assert.equal(0, #agent.messages)
     assert.is_truthy(calls.failure(function() agent.run("x") end):find("call it with a colon"))
     assert.is_truthy(last { calls.failure(function() agent:run() end) }:find("nothing to send"))
+    assert(agent:run { { role = "assistant", content = "a null for its calls", tool_calls = marea.null } })
   end)
 end)

@@ -8,6 +8,7 @@ local approval = compat.lazy "marea.agent.approval"
 local check = require "marea.check"
 local Error = require "marea.error"
 local events = compat.lazy "marea.agent.events"
+local inputs = require "marea.agent.input"
 local kit = require "marea.agent.kit"
 local output = compat.lazy "marea.agent.output"
 local runs = require "marea.agent.run"
@@ -137,18 +138,14 @@ end
 
 local run_fields = { data = "anything", max_steps = WHOLE, usage_limits = "a table" }
 
-local function check_input(level, who, input)
-  local kind = type(input)
-  if kind ~= "string" and kind ~= "table" and input ~= nil then
-    check.fail(level + 1, who, "a text, a message or a list of messages", input)
-  end
-end
-
 local function check_run(level, who, options)
+  if options ~= nil then check.value(level + 1, who .. ", options", "a table", options) end
   for name, value in pairs(options or {}) do
     if not run_fields[name] then error(("%s: unknown option %q"):format(who, tostring(name)), level + 2) end
     if name ~= "data" then check.value(level + 1, who .. ", " .. name, run_fields[name], value) end
   end
+  local limits = options and options.usage_limits
+  if limits then check.fields(level + 1, who .. ", usage_limits", limits, limit_fields) end
 end
 
 -- Who has a conversation is true, or a task, which may have been ended before
@@ -193,7 +190,7 @@ end
 ---@return marea.AgentResult|nil, marea.error|nil
 function methods:run(input, options)
   local talk = conversation_of(self, "run")
-  check_input(1, "agent:run", input)
+  inputs.check(1, "agent:run", input)
   check_run(1, "agent:run", options)
   take(self, talk, 2)
   return perform(runs.new(self, talk, options), input)
@@ -206,7 +203,7 @@ end
 ---@return marea.AgentStream
 function methods:stream(input, options)
   local talk = conversation_of(self, "stream")
-  check_input(1, "agent:stream", input)
+  inputs.check(1, "agent:stream", input)
   check_run(1, "agent:stream", options)
   take(self, talk, 2)
   local stream = stream_of(runs.new(self, talk, options), input)
@@ -261,9 +258,9 @@ function methods:resume(data, decisions, options)
   local ok
   ok, why = approval.apply(talk.open, decided, kit.find_agent(self, talk.active) or self)
   if not ok then return invalid("agent:resume: " .. why) end
-  data.resumed = true           -- once: its calls run now
   take(self, conversations[self], 2)
   busy[conversations[self]] = nil
+  data.resumed = true           -- once: its calls run now
   conversations[self], busy[talk] = talk, true
   local run = runs.new(self, talk, options)
   if streamed then

@@ -46,6 +46,7 @@ local function decode(text)
   if type(text) == "table" then return text end
   local value, message = json.decode(type(text) == "string" and text or "")
   if type(value) == "table" then return value end
+  if value == json.null then return {} end      -- what some write for no arguments
   return nil, value == nil and "they are not JSON: " .. tostring(message) or "they are not an object"
 end
 

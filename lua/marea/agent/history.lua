@@ -40,12 +40,21 @@ local function copy_message(message)
   return out
 end
 
+-- Adds the ids of a message's calls to a set; returns how many there are. Some
+-- have a null for their calls, who have none.
+local function add_ids(ids, message)
+  local n = 0
+  for _, call in ipairs(type(message.tool_calls) == "table" and message.tool_calls or {}) do
+    local id = type(call) == "table" and call.id or ""
+    ids[id], n = true, n + 1
+  end
+  return n
+end
+
 --- The ids of all calls, as a set.
 function history.ids(messages)
   local ids = {}
-  for _, message in ipairs(messages) do
-    for _, call in ipairs(message.tool_calls or {}) do ids[call.id] = true end
-  end
+  for _, message in ipairs(messages) do add_ids(ids, message) end
   return ids
 end
 
@@ -116,15 +125,6 @@ end
 
 ---- what may be sent ----------------------------------------------------------------------
 
--- The results a message's calls wait for, as a set, and how many.
-local function wanted(message)
-  local ids, n = {}, 0
-  for _, call in ipairs(type(message.tool_calls) == "table" and message.tool_calls or {}) do
-    ids[call.id], n = true, n + 1
-  end
-  return ids, n
-end
-
 --- Whether every call has its result and every result its call; if not, why.
 ---@param messages table[]
 ---@return boolean|nil, string|nil
@@ -132,11 +132,12 @@ function history.check(messages)
   local ids, left = {}, 0
   for i, message in ipairs(messages) do
     if message.role == "tool" then
-      if not ids[message.tool_call_id] then return nil, ("message %d is the result of no call before it"):format(i) end
+      if not ids[message.tool_call_id or ""] then return nil, ("message %d is the result of no call before it"):format(i) end
       ids[message.tool_call_id], left = nil, left - 1
     else
       if left > 0 then return nil, ("message %d comes before the result of %s"):format(i, next(ids)) end
-      ids, left = wanted(message)
+      ids = {}
+      left = add_ids(ids, message)
     end
   end
   if left > 0 then return nil, ("the call %s has no result"):format(next(ids)) end
