@@ -293,6 +293,27 @@ build/fuzz/%: spec/fuzz/%.c $(PURE_C) $(wildcard csrc/*.h) | deps-fuzz
 	@echo "  CC  $@"
 	$(Q)$(FUZZ_CC) -o $@ $< $(PURE_C) -lm
 
+# Everything in one program, where each call that can fail is made to: TORTURE
+# says every how manieth, first of our own calls, then of Lua's allocator.
+TORTURE_C = $(sort $(CORE_C) $(NET_C)) $(wildcard spec/torture/*.c)
+
+torture: TORTURE ?= 1 1
+torture-smoke: TORTURE ?= 3 29
+torture torture-smoke: deps-test build/torture/host
+	@$(MAKE) all LUA_VERSION=5.4
+	@set -- $(TORTURE); $(call in_tree,build/5.4) ASAN_OPTIONS=detect_leaks=0 \
+	  $(call lua,5.4) spec/torture/run.lua build/torture/host calls $$1 lua $$2
+
+torture:  ## fail each allocation and each call of a library once (TORTURE='3 29': each third...)
+torture-smoke:  ## the same for some of them
+
+build/torture/host: $(TORTURE_C) $(wildcard csrc/*.h spec/torture/*) | deps-test
+	@mkdir -p $(@D)
+	@echo "  CC  $@"
+	$(Q)$(CC) -std=c99 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer $(SANITIZE) $(WARN) -Icsrc \
+	  $(LUA_CFLAGS) $(CURL_CFLAGS) $(UV_CFLAGS) -o $@ $(TORTURE_C) -Wl,@spec/torture/wraps \
+	  $(shell $(PKG_CONFIG) --libs lua5.4) $(CURL_LIBS) $(UV_LIBS) -lpthread -lm
+
 # LuaJIT and Lua 5.1 differ in their headers, so both are tried
 LINT_LUAS = lua5.4 lua5.3 luajit lua5.1
 LINT_CC = $(CC) -std=c99 -D_GNU_SOURCE -O2 -fPIC $(WARN) -Werror $(CURL_CFLAGS) \
@@ -307,7 +328,7 @@ lint: deps-test  ## luacheck, syntax of Lua 5.1 and 5.5, cppcheck, warnings as e
 	@for l in $(LINT_LUAS); do for c in csrc/*.c; do \
 	  $(LINT_CC) $$($(PKG_CONFIG) --cflags $$l) $$c || { echo "$$c, $$l" >&2; exit 1; }; \
 	done; done
-	@for c in $(wildcard spec/bench/*.c spec/fuzz/*.c); do $(LINT_CC) $$($(PKG_CONFIG) --cflags lua5.4) $$c || exit 1; done
+	@for c in $(wildcard spec/bench/*.c spec/fuzz/*.c spec/torture/*.c); do $(LINT_CC) $$($(PKG_CONFIG) --cflags lua5.4) $$c || exit 1; done
 
 # ---- what must be installed --------------------------------------------------
 
@@ -329,5 +350,5 @@ help:  ## this list
 
 MAKEFLAGS += --no-print-directory
 .SECONDARY:
-.PHONY: all doc readme static nvim install uninstall test asan valgrind demo bench bench-peers fuzz fuzz-smoke lint \
+.PHONY: all doc readme static nvim install uninstall test asan valgrind demo bench bench-peers fuzz fuzz-smoke torture torture-smoke lint \
   deps deps-fuzz clean help FORCE

@@ -43,6 +43,14 @@ static void queue_change (struct engine *e, struct watch *w) {
 }
 
 
+/* To return -1 would be the end of the multi handle, for good. */
+static int give_up (struct engine *e, struct watch *w) {
+  free(w);
+  engine_starve(e);
+  return 0;
+}
+
+
 /* libcurl's callback. Changes are only queued: the driver takes them once
 ** libcurl has returned. */
 static int on_socket (CURL *easy, curl_socket_t fd, int what, void *engine,
@@ -53,10 +61,10 @@ static int on_socket (CURL *easy, curl_socket_t fd, int what, void *engine,
   if (w == NULL) {
     if (what == CURL_POLL_REMOVE) return 0;
     w = calloc(1, sizeof *w);
-    if (w == NULL) return -1;
+    if (w == NULL || curl_multi_assign(e->multi, fd, w) != CURLM_OK)
+      return give_up(e, w);
     w->fd = fd;
     link_watch(e, w);
-    curl_multi_assign(e->multi, fd, w);
   }
   w->wanted = what == CURL_POLL_REMOVE ? 0 : what & (WANT_READ | WANT_WRITE);
   if (what == CURL_POLL_REMOVE) {
@@ -98,8 +106,24 @@ static int on_timer (CURLM *multi, long ms, void *engine) {
   (void)multi;
   if (ms < 0) timer_stop(&e->timers, &e->curl_timer);
   else if (!timer_start(&e->timers, &e->curl_timer, clock_now() + ms * 1000))
-    return -1;
+    engine_starve(e);
   return 0;
+}
+
+
+void engine_starve (struct engine *e) {
+  e->starved = 1;
+}
+
+
+static void end_starved (struct engine *e) {
+  if (!e->starved) return;
+  while (e->jobs.next != &e->jobs) {
+    struct job *j = e->jobs.next;
+    engine_detach(e, j);
+    j->finished(j, CURLE_OUT_OF_MEMORY);
+  }
+  e->starved = 0;
 }
 
 
@@ -126,8 +150,10 @@ static void act (struct engine *e, curl_socket_t fd, int events) {
   if (e->multi == NULL) return;
   e->now = clock_now();
   e->acts++;
-  curl_multi_socket_action(e->multi, fd, events, &running);
+  if (curl_multi_socket_action(e->multi, fd, events, &running) != CURLM_OK)
+    engine_starve(e);
   drain(e);
+  end_starved(e);
 }
 
 
@@ -150,6 +176,7 @@ void engine_socket (struct engine *e, curl_socket_t fd, int events) {
 
 
 void engine_expire (struct engine *e) {
+  end_starved(e);
   timers_fire(&e->timers, clock_now());
 }
 
@@ -157,7 +184,7 @@ void engine_expire (struct engine *e) {
 /* At once, too, while the driver has yet to hear of a socket: a host that only
 ** polls would wait for what nobody watches. */
 usec engine_due (const struct engine *e) {
-  if (e->changed || e->ready.next != &e->ready) return 0;
+  if (e->changed || e->starved || e->ready.next != &e->ready) return 0;
   return timers_due(&e->timers);
 }
 
@@ -307,7 +334,8 @@ void engine_give_easy (struct engine *e, CURL *easy) {
 
 CURLMcode engine_start (struct engine *e, struct job *j) {
   CURLMcode code;
-  curl_easy_setopt(j->easy, CURLOPT_PRIVATE, (char *)j);
+  if (curl_easy_setopt(j->easy, CURLOPT_PRIVATE, (char *)j) != CURLE_OK)
+    return CURLM_OUT_OF_MEMORY;
   code = curl_multi_add_handle(e->multi, j->easy);
   if (code != CURLM_OK) return code;
   j->prev = e->jobs.prev;

@@ -66,6 +66,7 @@ struct engine {
   size_t nfree_ids, free_cap;
   int refs;                       /* the creator's and each job's */
   int njobs, nwatches;
+  int starved;                    /* see engine_starve */
   int ntemplates;                 /* among the refs */
   pid_t pid;                      /* who may talk to the servers */
 };
@@ -80,6 +81,11 @@ void engine_retell (struct engine *e);   /* a new driver knows of no socket */
 usec engine_due (const struct engine *e);
 void engine_socket (struct engine *e, curl_socket_t fd, int events);
 void engine_expire (struct engine *e);
+
+/* There is no memory to go on with: all jobs end with that, at the next call of
+** engine_expire at the latest. Can be called within libcurl's callbacks. */
+void engine_starve (struct engine *e);
+
 int engine_next_ready (struct engine *e);
 
 /* For a host that wants control back soon: who has had something in this round

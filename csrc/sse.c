@@ -305,6 +305,12 @@ int sse_finish (struct sse *s, struct sse_event *ev) {
 }
 
 
+int sse_starved (const struct sse *s) {
+  return s->in.failed == BUF_NOMEM || s->type.failed == BUF_NOMEM ||
+         s->id.failed == BUF_NOMEM;
+}
+
+
 void sse_free (struct sse *s) {
   size_t max_event = s->max_event;
   buf_free(&s->in);

@@ -64,6 +64,9 @@ void sse_take_back (struct sse *s);
 ** caller decides whether to use it. */
 int sse_finish (struct sse *s, struct sse_event *ev);
 
+/* Once it has failed: was it for want of memory? */
+int sse_starved (const struct sse *s);
+
 /* Leaves a decoder as it was born, but for `max_event`: ready for another
 ** stream. */
 void sse_free (struct sse *s);

@@ -12,6 +12,7 @@
 #define MAX_HEAD       (300 * 1024)  /* libcurl's own limit, since 8.0 */
 #define MAX_HEAD_LINES 5000
 #define TOO_LONG       "the answer's body is too large"
+#define NO_MEMORY      "out of memory"
 #define MAX_SENT       2             /* libcurl itself would try six times */
 #define SMALL_BODY     (64 * 1024)   /* sent at once; not worth a clock */
 
@@ -91,7 +92,7 @@ static void set_clock (struct transfer *t) {
   if (due == NEVER || t->done) return;
   if (t->clock.place && t->clock.due <= due) return;
   if (!timer_start(&t->engine->timers, &t->clock, due))
-    fail(t, "connection", "out of memory");
+    engine_starve(t->engine);
 }
 
 
@@ -175,6 +176,17 @@ static void on_form_moved (void *arg) {
 }
 
 
+static const char *why_no_head (const struct transfer *t) {
+  return t->head.failed == BUF_NOMEM ? NO_MEMORY
+                                     : "the answer's headers are too large";
+}
+
+
+static const char *why_no_event (const struct transfer *t) {
+  return sse_starved(&t->in) ? NO_MEMORY : "an event is too large";
+}
+
+
 /* Only the last head counts: those of interim answers, and trailers, go. */
 static size_t on_head (char *line, size_t size, size_t n, void *arg) {
   struct transfer *t = arg;
@@ -186,7 +198,7 @@ static size_t on_head (char *line, size_t size, size_t n, void *arg) {
   }
   else if (t->head_done) return n;
   if (++t->lines > MAX_HEAD_LINES || buf_append(&t->head, line, n) != BUF_OK)
-    return (size_t)fail(t, "too_large", "the answer's headers are too large");
+    return (size_t)fail(t, "too_large", why_no_head(t));
   if (n <= 2 && (line[0] == '\r' || line[0] == '\n')) {
     t->head_done = transfer_status(t) >= 200;
     if (!t->head_done) buf_clear(&t->head);
@@ -204,12 +216,12 @@ static int is_too_long (const struct transfer *t, size_t n) {
 static int store (struct transfer *t, const char *bytes, size_t n) {
   if (t->mode == BODY_EVENTS) {
     if (sse_feed(&t->in, bytes, n) != SSE_ERROR) return 1;
-    return fail(t, "too_large", "an event is too large");
+    return fail(t, "too_large", why_no_event(t));
   }
   if (is_too_long(t, n))
     return fail(t, "too_large", TOO_LONG);
   if (buf_append(&t->in.in, bytes, n) != BUF_OK)
-    return fail(t, "too_large", "out of memory");
+    return fail(t, "too_large", NO_MEMORY);
   return 1;
 }
 
@@ -228,8 +240,8 @@ static size_t on_body (char *bytes, size_t size, size_t n, void *arg) {
     t->uploaded = t->active;
     set_clock(t);
   }
-  t->received += (int64_t)n;
   if (!store(t, bytes, n)) return 0;
+  t->received += (int64_t)n;
   tell(t);
   return n;
 }
@@ -314,7 +326,8 @@ static void explain (struct transfer *t, CURLcode code) {
 static void on_finished (struct job *j, CURLcode code) {
   struct transfer *t = from_member(j, job);
   if (t->kind == NULL) {
-    if (code != CURLE_OK) explain(t, code);
+    if (t->engine->starved) fail(t, broken_kind(t), NO_MEMORY);
+    else if (code != CURLE_OK) explain(t, code);
     else if (!t->head_done)   /* libcurl calls this a success */
       fail(t, "truncated", "the answer stopped inside its headers");
   }
@@ -474,20 +487,26 @@ void transfer_unpin (struct transfer *t) {
 
 /* ---- reading ----------------------------------------------------------- */
 
-/* Lets libcurl go on. It hands over what it held before this returns. */
-static void resume (struct transfer *t) {
-  t->paused = 0;
-  t->engine->now = clock_now();
-  if (!t->done) curl_easy_pause(t->job.easy, CURLPAUSE_CONT);
-}
-
-
 /* Ends the transfer, unless it has ended. */
 static void stop (struct transfer *t, const char *kind, const char *why) {
   fail(t, kind, why);
   if (t->engine == NULL || t->done) return;
   engine_detach(t->engine, &t->job);
   end(t);
+}
+
+
+/* Lets libcurl go on. It hands over what it held before this returns; should
+** that not be taken, it would not say so again. */
+static void resume (struct transfer *t) {
+  CURLcode code;
+  t->paused = 0;
+  t->engine->now = clock_now();
+  if (t->done) return;
+  code = curl_easy_pause(t->job.easy, CURLPAUSE_CONT);
+  if (code == CURLE_OK) return;
+  explain(t, code);
+  stop(t, t->kind, NULL);
 }
 
 
@@ -542,7 +561,7 @@ int transfer_next (struct transfer *t, struct sse_event *ev) {
   if (must_give_way(t)) return 0;
   state = sse_next(&t->in, ev);
   if (state == SSE_ERROR && t->engine && !t->done)
-    stop(t, "too_large", "an event is too large");
+    stop(t, "too_large", why_no_event(t));
   if (state != SSE_EVENT) return 0;
   t->news = 1;
   return 1;

@@ -74,7 +74,8 @@ static void start (struct poll *p) {
   int events = 0;
   if (p->events & WANT_READ) events |= UV_READABLE;
   if (p->events & WANT_WRITE) events |= UV_WRITABLE;
-  uv_poll_start(&p->handle, events, on_poll);
+  if (uv_poll_start(&p->handle, events, on_poll) != 0)
+    engine_starve(p->driver->engine);
 }
 
 
@@ -92,11 +93,12 @@ static int make_room (struct uvdriver *d, size_t fd) {
 }
 
 
-static struct poll *get_poll (struct uvdriver *d, curl_socket_t fd) {
+static struct poll *get_poll (struct uvdriver *d, curl_socket_t fd,
+                              int events) {
   struct poll *p;
   if (fd < 0 || !make_room(d, (size_t)fd)) return NULL;
   p = d->polls[fd];
-  if (p != NULL) return p;
+  if (p != NULL || events == 0) return p;
   p = calloc(1, sizeof *p);
   if (p == NULL) return NULL;
   if (uv_poll_init_socket(&d->loop, &p->handle, fd) != 0) {
@@ -113,8 +115,11 @@ static struct poll *get_poll (struct uvdriver *d, curl_socket_t fd) {
 static void apply_wants (struct uvdriver *d) {
   struct want w;
   while (engine_next_want(d->engine, &w)) {
-    struct poll *p = get_poll(d, w.fd);
-    if (p == NULL) continue;
+    struct poll *p = get_poll(d, w.fd, w.events);
+    if (p == NULL) {   /* what was never watched need not be stopped */
+      if (w.events) engine_starve(d->engine);
+      continue;
+    }
     d->nactive += (w.events != 0) - (p->events != 0);
     p->events = w.events;
     if (w.events) start(p);
@@ -134,12 +139,11 @@ static void wait_until (struct uvdriver *d, usec until) {
     uv_run(&d->loop, UV_RUN_NOWAIT);
     return;
   }
+  uv_update_time(&d->loop);
   if (until == NEVER) uv_timer_stop(&d->timer);
-  else {
-    uv_update_time(&d->loop);
-    uv_timer_start(&d->timer, on_timer, (uint64_t)((left + 999) / 1000), 0);
-  }
-  uv_run(&d->loop, UV_RUN_ONCE);
+  else if (uv_timer_start(&d->timer, on_timer, (uint64_t)((left + 999) / 1000),
+                          0) != 0) engine_starve(d->engine);
+  uv_run(&d->loop, d->engine->starved ? UV_RUN_NOWAIT : UV_RUN_ONCE);
 }
 
 
@@ -182,7 +186,11 @@ struct uvdriver *uvdriver_new (struct engine *e) {
     free(d);
     return NULL;
   }
-  uv_timer_init(&d->loop, &d->timer);
+  if (uv_timer_init(&d->loop, &d->timer) != 0) {
+    uv_loop_close(&d->loop);
+    free(d);
+    return NULL;
+  }
   d->engine = e;
   return d;
 }

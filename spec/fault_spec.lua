@@ -270,6 +270,20 @@ describe("a fault of the transport", function()
       local _, result = ask({ { send = faults.reply(body) } }, { max_body_size = #body })
       assert.equal("hecho", result.output_text)
     end)
+
+    -- libcurl had been told to wait with what goes beyond, and says only once
+    -- that it could not hand it over.
+    it("is too_large at once, where the rest of a body never comes", function()
+      for _, kib in ipairs { 66, 72, 80 } do
+        local f = s:script { { { send = OK .. "content-type: application/json\r\ncontent-length: 400000\r\n\r\n" },
+          { send = ("x"):rep(kib * 1024) }, { keep_open = true } } }
+        local client = faults.client(f, { max_body_size = 65 * 1024, timeout = { idle = 20 } })
+        local got, err, seconds = faults.read(client)
+        assert.is_nil(got)
+        assert.equal("too_large", err.kind)
+        assert.is_true(seconds < 2 + faults.LATE, seconds .. " s")
+      end
+    end)
   end)
 
   describe("in connecting", function()

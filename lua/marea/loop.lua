@@ -17,7 +17,8 @@ local loop = {}
 local engine               -- made when first needed
 local driver
 local waiting = {}         -- id of an engine's waker -> waiter; small numbers
-local queue = { first = 1, last = 0 }   -- tasks to be resumed, in order
+local first, last          -- of the tasks to be resumed: each has the next in `after`
+local nqueued = 0
 local current              -- the task that is running
 local finished             -- called with a task whose coroutine is dead
 local PARKED = {}          -- what a task yields; anything else came from others
@@ -97,10 +98,20 @@ local function can_park(task)
   return task and running() == task.co and isyieldable()
 end
 
+-- Sets only a field that is there: to be woken a task needs no memory.
 local function enqueue(task)
-  local last = queue.last + 1
-  queue.last = last
-  queue[last] = task
+  if task.after then return end
+  task.after, nqueued = true, nqueued + 1     -- the last one has no next
+  if last then last.after = task else first = task end
+  last = task
+end
+
+local function dequeue()
+  local task = first
+  first = task.after
+  if first == true then first, last = nil, nil end
+  task.after, nqueued = false, nqueued - 1
+  return task
 end
 
 --- From the moment `at` on, nobody begins anything more: the host wants control
@@ -138,6 +149,14 @@ function loop.resume(task, ...)
   elseif what ~= PARKED then loop.schedule(task) end   -- a plain yield: let others run
 end
 
+--- As pcall. Whatever f broke off, the task that runs is the one that did.
+function loop.pcall(f, ...)
+  local task = current
+  local ok, value = pcall(f, ...)
+  current = task
+  return ok, value
+end
+
 function loop.on_finished(f)
   finished = f
 end
@@ -155,7 +174,7 @@ local function drive(waiter, task)
   local quiet = waiter.id and nested > MAX_NESTED
   while not waiter.awake do
     if task and task.cancelled then return task.cancelled end
-    local ok, alive = pcall(loop.turn, nil, quiet)
+    local ok, alive = loop.pcall(loop.turn, nil, quiet)
     if not ok then return alive end
     if not alive and not waiter.awake then
       if not quiet and loop.is_stuck() and not waiter.awake then
@@ -270,11 +289,9 @@ local function wake_ready(e, quiet)
 end
 
 local function run_queue()
-  local last = queue.last          -- what is added meanwhile waits a turn
-  while queue.first <= last do
-    local first = queue.first
-    local task = queue[first]
-    queue[first], queue.first = nil, first + 1
+  for _ = 1, nqueued do            -- what is added meanwhile waits a turn
+    if not first then return end
+    local task = dequeue()
     local state = status(task.co)
     if state == "dead" then finished(task, false, DIED)   -- if nobody saw it die
     elseif task.awake and state == "suspended" then loop.resume(task) end
@@ -290,14 +307,14 @@ function loop.dispatch(quiet)
 end
 
 function loop.has_queued()
-  return queue.first <= queue.last
+  return first ~= nil
 end
 
 --- One turn: waits at most `seconds` for something to happen, then dispatches.
 --- False if nothing can ever happen again.
 function loop.turn(seconds, quiet)
   local e = loop.engine()
-  if queue.first <= queue.last and not quiet then seconds = 0 end
+  if first and not quiet then seconds = 0 end
   local alive = driver.turn(e, seconds)
   loop.dispatch(quiet)
   return alive

@@ -39,14 +39,25 @@ end
 ---- ending -------------------------------------------------------------------
 
 local function add_waiter(t, waiter)
-  t.waiters = t.waiters or {}
+  t.waiters = t.waiters or { told = 0 }
   t.waiters[#t.waiters + 1] = waiter
 end
 
+-- If memory is too short to tell them all, the next call goes on.
+local function wake_waiters(t)
+  local waiters = t.waiters
+  while waiters and waiters[waiters.told + 1] do
+    loop.wake(waiters[waiters.told + 1])
+    waiters.told = waiters.told + 1
+  end
+  t.waiters = nil
+end
+
 local function close_owned(t)
-  local owned = t.owned or {}
-  t.owned = nil
-  for transfer, release in pairs(owned) do
+  local owned = t.owned
+  while owned and next(owned) do
+    local transfer, release = next(owned)
+    owned[transfer] = nil
     transfer:close()
     release()
   end
@@ -65,16 +76,14 @@ local function with_traceback(t, err)
 end
 
 local function settle(t, how, err)
-  if t.status ~= "running" then return end
+  if t.status ~= "running" then return wake_waiters(t) end
   t.status, t.error = how, err
   if live[t] then
     live[t] = nil
     nlive = nlive - 1
   end
+  wake_waiters(t)
   if how ~= "done" then close_owned(t) end
-  local waiters = t.waiters or {}
-  t.waiters = nil
-  for _, waiter in ipairs(waiters) do loop.wake(waiter) end
   if how == "failed" and not t.claimed then unclaimed[#unclaimed + 1] = t end
 end
 
@@ -131,6 +140,7 @@ local function start(f, ...)
     awake = false,
     parked = false,          -- it waits, having yielded
     claimed = false,         -- somebody takes care of its error
+    after = false,           -- in the queue: the next one, or true
   }, metatable)
   if told then told(t) end
   loop.schedule(t)
@@ -177,7 +187,7 @@ local function join(t)
     local waiter = loop.waiter()
     add_waiter(t, waiter)
     local cancelled = loop.suspend(waiter)
-    remove(t.waiters or {}, waiter)
+    if t.status == "running" then remove(t.waiters, waiter) end
     if cancelled then return cancelled end
   end
   remove(unclaimed, t)
@@ -249,13 +259,14 @@ end
 -- Returns that task; cancels the rest, and everything if the caller is.
 local function wait_for(tasks, enough)
   local pending = #tasks
-  local found, waiter, woken
-  local function ended(t)
-    pending = pending - 1
+  local found, waiter, woken, latest
+  local function ended(t)          -- twice, where memory was too short for once
+    if t ~= latest then pending = pending - 1 end
+    latest = t
     if not found and enough(t) then found = t end
     if waiter and not woken and (found or pending == 0) then
-      woken = true
       loop.wake(waiter)
+      woken = true
     end
   end
   for _, t in ipairs(tasks) do
@@ -380,11 +391,10 @@ local function describe_stuck(main)
 end
 
 local function drive(main)
+  in_run = true
   while nlive > 0 do
     if not loop.turn() and nlive > 0 and loop.is_stuck() then
-      local message = describe_stuck(main)
-      cancel_live()
-      error(message, 0)
+      error(describe_stuck(main), 0)
     end
     if main.status == "failed" then cancel_live() end
   end
@@ -403,9 +413,9 @@ function task.run(f, ...)
   end
   local main = task.spawn(f, ...)
   main.claimed = true
-  in_run = true
-  local ok, err = pcall(drive, main)
+  local ok, err = loop.pcall(drive, main)
   in_run = false
+  if not ok then cancel_live() end
   if main.status == "failed" then error(main.error, 0) end
   if not ok then error(err, 0) end
   if main.status == "cancelled" then error(main.error, 0) end

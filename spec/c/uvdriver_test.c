@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The driver on an engine of this file's own, which watches sockets that always
 ** have something to read, and counts what it is told. */
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -44,6 +45,11 @@ void engine_expire (struct engine *e) {
 
 int engine_is_over (const struct engine *e) {
   return e->over != 0 && time_is_up;
+}
+
+
+void engine_starve (struct engine *e) {
+  e->starved = 1;
 }
 
 
@@ -136,12 +142,28 @@ static void unlimited_again (void) {
 }
 
 
+/* A file can't be watched: the engine must hear of it, not wait for ever. */
+static void unwatchable (void) {
+  struct uvdriver *d = set_up();
+  int i;
+  for (i = 0; i < NSOCKETS; i++) {
+    close(fds[i][0]);
+    fds[i][0] = open("/proc/self/status", O_RDONLY);
+  }
+  uvdriver_turn(d, 0);
+  CHECK(engine.starved);
+  SAME(total(), 0);
+  tear_down(d);
+}
+
+
 static const struct test tests[] = {
   { "serves all sockets in a turn", all_at_once },
   { "serves all sockets while there is time", all_in_time },
   { "serves one socket at least when time is up", one_at_least },
   { "lets the sockets take turns when time is up", in_turns },
   { "serves all sockets again once time is not limited", unlimited_again },
+  { "says so where a socket can't be watched", unwatchable },
   { NULL, NULL }
 };
 
