@@ -35,10 +35,11 @@ static int set_security (CURL *c, const struct template_options *o) {
 }
 
 
+/* With a body even a GET is a POST to libcurl, unless its method is named. */
 static int set_method (CURL *c, const char *method) {
   if (strcmp(method, "HEAD") == 0)
     return curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
-  if (strcmp(method, "GET") != 0 && strcmp(method, "POST") != 0)
+  if (strcmp(method, "POST") != 0)
     return curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
   return 0;
 }

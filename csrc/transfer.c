@@ -328,7 +328,8 @@ static void on_finished (struct job *j, CURLcode code) {
   if (t->kind == NULL) {
     if (t->engine->starved) fail(t, broken_kind(t), NO_MEMORY);
     else if (code != CURLE_OK) explain(t, code);
-    else if (!t->head_done)   /* libcurl calls this a success */
+    else if (t->head_done) t->as_planned = t->sent == 1;
+    else   /* libcurl calls this a success */
       fail(t, "truncated", "the answer stopped inside its headers");
   }
   end(t);
@@ -375,15 +376,16 @@ static int set_form (CURL *c, struct transfer *t) {
 }
 
 
-/* The handle may have carried another body before, but no form. */
+/* The handle may have carried another body before, but no form. To speak of a
+** body, or of none, would make another method of HEAD, which has none. */
 static int set_body (CURL *c, struct transfer *t, const char *method) {
   int large = upload_size(t) > SMALL_BODY, bad = 0;
   bad |= curl_easy_setopt(c, CURLOPT_HTTPHEADER,
                           template_headers(t->template, large));
+  if (strcmp(method, "HEAD") == 0) return bad;
   if (t->form) return bad | set_form(c, t);
   if (t->body == NULL && strcmp(method, "POST") != 0)
-    return strcmp(method, "HEAD") == 0 ? bad :
-           bad | (int)curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
+    return bad | (int)curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
   bad |= curl_easy_setopt(c, CURLOPT_POST, 1L);
   bad |= curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE,
                           (curl_off_t)t->body_len);
@@ -452,10 +454,18 @@ int transfer_start (struct transfer *t, struct template *template, usec total) {
 }
 
 
+/* What an exchange leaves in libcurl's handle is known where it went as planned.
+** After any other it is reset: before 8.17, libcurl counts the connections
+** that died under a handle through all of its life, and gives up at the sixth. */
+static void give_handle (struct transfer *t, struct engine *e) {
+  if (t->as_planned && !t->form) template_give(t->template, t->job.easy);
+  else engine_give_easy(e, t->job.easy);
+}
+
+
 static void leave (struct transfer *t, struct engine *e) {
   engine_detach(e, &t->job);
-  if (t->job.easy && t->form) engine_give_easy(e, t->job.easy);
-  else if (t->job.easy) template_give(t->template, t->job.easy);
+  if (t->job.easy) give_handle(t, e);
   t->job.easy = NULL;
   timer_stop(&e->timers, &t->clock);
   engine_drop_waker(e, &t->waker);

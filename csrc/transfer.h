@@ -56,6 +56,7 @@ struct transfer {
   unsigned news : 1;           /* events were taken since the last wait */
   unsigned gave_way : 1;       /* in this round, with something to read */
   unsigned done : 1;
+  unsigned as_planned : 1;     /* sent once, and answered to the end */
   char message[CURL_ERROR_SIZE];
 };
 

@@ -271,6 +271,7 @@ function methods:request(params, options)
   check_delivery(1, who, options, { to = true }, params.stream)
   local method = (params.method or (field and "POST" or "GET")):upper()
   if not method:find("^%u+$") then check.fail(1, who .. ", method", "a method's name", params.method) end
+  if method == "HEAD" and field then error(who .. ": a HEAD request has no " .. field, 2) end
   local endpoint = { method = method, path = params.path, any = true, query = params.query,
     form = field ~= "body" and field and {}, bare = field == "file" }
   local body = params[field]

@@ -87,11 +87,16 @@ function template.of(call)
     kept = { key = call.key }
     s.templates[call.url] = kept
   end
+  local same_method = kept[call.method]
+  if not same_method then
+    same_method = {}
+    kept[call.method] = same_method
+  end
   local kind = (call.whole and 3 or 1) + (call.body and 1 or 0) + (call.identity and 4 or 0)
-  local known = kept[kind]
+  local known = same_method[kind]
   if not known then
     known = make(call)
-    kept[kind] = known
+    same_method[kind] = known
   end
   return known
 end
