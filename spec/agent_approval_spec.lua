@@ -96,6 +96,15 @@ describe("a call that must be approved", function()
     assert.same({ { path = "/" } }, removed)
   end)
 
+  it("passes guardrails with the arguments a person gave, too", function()
+    local agent, removed = desk { two }
+    agent.guardrails = { tool = { function(call) if call.arguments.path == "/etc" then return "not that" end end } }
+    local result = assert(agent:resume(agent:run "go", { c1 = { arguments = { path = "/etc" } }, c3 = true }))
+    assert.same({ "guardrail", "not that" }, { result.stop, result.guardrail.reason })
+    assert.same({}, removed)
+    agents.is_valid(agent)
+  end)
+
   it("is asked about where a function says so, or fails, or says anything but false", function()
     local wanted = { ["/a"] = false, ["/b"] = true, ["/c"] = "error", ["/d"] = 0 }
     local agent, removed = desk({ calling { { "remove", { path = "/a" } }, { "remove", { path = "/b" } },
@@ -244,6 +253,29 @@ describe("a paused run", function()
       assert.equal("still here", assert(agent:run "x").output_text)
     end)
   end
+
+  it("runs nothing on arguments that don't fit any more, whatever the data says", function()
+    for _, arguments in ipairs { { path = 3 }, {}, marea.null, "none" } do
+      local data = through_json(desk { two }:run "go")
+      data.state.open[1].arguments = arguments ~= "none" and arguments or nil
+      local agent, removed = desk { "done" }
+      agent.repair = function() return { path = "/etc" } end
+      local result = assert(agent:resume(data, { c1 = true, c3 = false }))
+      assert.same({}, removed)
+      assert.is_truthy(agents.results(result.messages)[1]:find("^Error: the arguments don't fit any more"))
+      agents.is_valid(agent)
+    end
+  end)
+
+  it("whose handover is gone says so to the model", function()
+    local other = marea.agent { client = agents.client { "x" }, name = "other" }
+    local agent = desk { calling { { "remove", { path = "/a" }, id = "c1" }, { "transfer_to_other", id = "c2" } } }
+    agent.handoffs = { other }
+    local data = through_json(agent:run "go")
+    agent = desk { "done" }
+    local result = assert(agent:resume(data, { c1 = true }))
+    assert.is_truthy(agents.results(result.messages)[2]:find('^Error: there is no tool "transfer_to_other"'))
+  end)
 
   it("goes on in another process", function()
     local path = os.tmpname()

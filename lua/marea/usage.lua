@@ -119,8 +119,8 @@ local sums = { "input", "cached", "output", "reasoning", "total_tokens", "reques
 ---@param more marea.Usage
 ---@param raw boolean|nil
 function usage.add(sum, more, raw)
-  for _, name in ipairs(sums) do sum[name] = sum[name] + (more[name] or 0) end
-  if more.cost then sum.cost = (sum.cost or 0) + more.cost end
+  for _, name in ipairs(sums) do sum[name] = sum[name] + (number(more[name]) or 0) end
+  if number(more.cost) then sum.cost = (sum.cost or 0) + more.cost end
   if raw == false then return end
   for _, item in ipairs(more.raw or {}) do sum.raw[#sum.raw + 1] = item end
 end

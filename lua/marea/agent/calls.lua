@@ -109,7 +109,7 @@ end
 local function unknown_tool(run, call)
   local names = {}
   for _, wire in ipairs(run.kits(run.agent).wire) do names[#names + 1] = wire["function"].name end
-  call.pending = nil
+  call.pending, call.handoff = nil, nil
   fail(call, ("there is no tool %q; there are: %s"):format(call.name, table.concat(names, ", ")))
 end
 
@@ -124,16 +124,29 @@ local function judge_final(run, call)
   call.content, run.final, run.output = "Taken.", true, value
 end
 
--- Returns the reason to stop the run, if there is one. What waited for a person
--- may be of another process: its tool must be there, and is not judged again.
+-- What waited for a person may be of another process: its tool must still be there
+-- and take its arguments. They are not repaired: a person saw these. Guardrails
+-- have not seen those that a person gave.
+local function judge_again(run, call, tool)
+  local arguments, problem = read(call.arguments, tool.parameters)
+  if not arguments then
+    call.pending = nil
+    return fail(call, "the arguments don't fit any more: " .. problem)
+  end
+  call.arguments = arguments
+  if call.edited and not call.started then return guard.tool(run, call, context_of(run, call)) end
+end
+
+-- Returns the reason to stop the run, if there is one.
 local function judge(run, call)
-  if call.content or call.handoff then return nil end
+  if call.content then return nil end
   local known = run.kits(run.agent).by_name[call.name]
   if run.agent.output and call.name == output.TOOL then return judge_final(run, call) end
   if not known then return unknown_tool(run, call) end
-  if call.pending or call.approved or call.nested then return nil end
-  if known.handoff then call.handoff = known.handoff.name
-  else return judge_tool(run, call, known.tool) end
+  call.handoff = known.handoff and known.handoff.name
+  if call.handoff then return nil end
+  if call.pending or call.approved or call.nested then return judge_again(run, call, known.tool) end
+  return judge_tool(run, call, known.tool)
 end
 
 ---- running one ----------------------------------------------------------------------------

@@ -132,7 +132,9 @@ function history.check(messages)
   local ids, left = {}, 0
   for i, message in ipairs(messages) do
     if message.role == "tool" then
-      if not ids[message.tool_call_id or ""] then return nil, ("message %d is the result of no call before it"):format(i) end
+      if not ids[message.tool_call_id or ""] then
+        return nil, ("message %d is the result of no call before it"):format(i)
+      end
       ids[message.tool_call_id], left = nil, left - 1
     else
       if left > 0 then return nil, ("message %d comes before the result of %s"):format(i, next(ids)) end

@@ -16,7 +16,9 @@ end
 local function check_list(level, who, list)
   if list[1] == nil and next(list) ~= nil then check.fail(level + 1, who, "a message with a role", list) end
   for i, item in ipairs(list) do
-    if not is_message(item) then check.fail(level + 1, ("%s, item %d"):format(who, i), "a message with a role", item) end
+    if not is_message(item) then
+      check.fail(level + 1, ("%s, item %d"):format(who, i), "a message with a role", item)
+    end
   end
 end
 

@@ -67,6 +67,7 @@ local function check_open(open)
     if type(call.id) ~= "string" or type(call.name) ~= "string" then
       return nil, "a waiting call has no id or no name"
     end
+    if call.content ~= nil and type(call.content) ~= "string" then return nil, "a call's result is no text" end
     if call.nested and not is_list_of_tables(call.nested.open) then return nil, "a waiting agent has no calls" end
   end
   return true
