@@ -187,14 +187,13 @@ define newline
 
 endef
 
-# $(call specs,VERSION,BUILD_DIR,WRAPPER,SPECS): adds a line to build/counts.
-# A run that dies, or fails without naming a spec, is one failure.
+# $(call specs,VERSION,BUILD_DIR,WRAPPER,SPECS): adds lines to build/counts
+JOBS ?= $(shell nproc 2>/dev/null || echo 1)
+BATCH ?= 6
 define specs
-@echo "Lua $(1):"; : > build/count; \
-$(call in_tree,$(2)) MAREA_COUNTS=build/count $(3) \
-  $(call lua,$(1)) $(BUSTED) -o spec/support/summary.lua $(4) </dev/null; \
-awk -v rc=$$? '{ p += $$1; f += $$2; s += $$3 } \
-  END { if (!f && (rc || !NR)) f = 1; print p + 0, f + 0, s + 0 }' build/count >> build/counts
+@echo "Lua $(1):"
+@$(call in_tree,$(2)) sh spec/support/batches.sh $(JOBS) $(BATCH) \
+  '$(3) $(call lua,$(1)) $(BUSTED) -o spec/support/summary.lua' $(4)
 endef
 
 define totals
@@ -202,14 +201,15 @@ define totals
   END { print p + 0 " passed, " f + 0 " failed, " s + 0 " skipped"; exit f || !p }' build/counts
 endef
 
+ALL_SPECS = $(shell find spec -name '*_spec.lua' | sort)
 # the specs of hosts bring their own Lua, and build for it: one run is enough
-NO_HOSTS = --exclude-pattern=_host_spec
+NO_HOSTS = $(filter-out %_host_spec.lua,$(ALL_SPECS))
 
 test: deps-test  ## run the specs on each of LUAS (SPEC=file narrows)
 	@for v in $(LUAS); do $(MAKE) all LUA_VERSION=$$v || exit 1; done
 	@: > build/counts
 	$(foreach v,$(LUAS),$(call specs,$v,build/$v,,$(or $(SPEC),\
-	  $(if $(filter-out $(firstword $(LUAS)),$v),$(NO_HOSTS))))$(newline))
+	  $(if $(filter-out $(firstword $(LUAS)),$v),$(NO_HOSTS),$(ALL_SPECS))))$(newline))
 	$(totals)
 
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -225,7 +225,7 @@ asan: deps-test  ## run the specs with address, leak and undefined-behaviour che
 
 # too slow under valgrind, or about the bundled server alone
 HEAVY = %_load_spec.lua %_heavy_spec.lua %_host_spec.lua spec/provider_spec.lua spec/scenarios_spec.lua
-VALGRIND_SPECS ?= $(filter-out $(HEAVY),$(shell find spec -name '*_spec.lua' | sort))
+VALGRIND_SPECS ?= $(filter-out $(HEAVY),$(ALL_SPECS))
 VALGRIND = MAREA_SANITIZED=1 valgrind -q --error-exitcode=99 --leak-check=full \
   --errors-for-leak-kinds=definite --show-leak-kinds=definite
 
