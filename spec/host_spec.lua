@@ -8,7 +8,7 @@ local socket = require("socket")
 local server = require("spec.support.server")
 local leaks = require("spec.support.leaks")
 
-local SLOW = os.getenv("MAREA_SANITIZED") and 10 or 3
+local SLOW = os.getenv("MAREA_SANITIZED") and 60 or 3
 local messages = { { role = "user", content = "Hola" } }
 local TEXT = 'A script, not a model, answers. You said: "Hola"'
 
