@@ -181,6 +181,21 @@ describe("a result of a call", function()
       assert.is_nil(r, body)
       assert.equal("protocol", err.kind, body)
     end
+    local r, err = client_of({ { { status = 204 } } }):ask("x")
+    assert.is_nil(r)
+    assert.same({ "protocol", 204 }, { err.kind, err.status })
+  end)
+
+  it("is `protocol` where a response has no output", function()
+    for _, body in ipairs { "{}", "[]", '{"object":"response","status":"completed"}', '{"output":null}' } do
+      for _, streamed in ipairs { false, true } do
+        local client = client_of({ { { status = 200, body = body } } })
+        local r, err = client.responses:create { input = "x", stream = streamed }
+        if r then r, err = r:result() end
+        assert.is_nil(r, body)
+        assert.equal("protocol", err.kind, body)
+      end
+    end
   end)
 
   it("is `decode` where a 200 is no JSON, and the message quotes nothing of it", function()

@@ -53,7 +53,7 @@ endpoints.completions = {
 
 endpoints.responses = {
   who = "client.responses:create", method = "POST", path = "responses",
-  kind = "responses", streams = true, check = need("input", "a string or a table"),
+  kind = "responses", streams = true, output = true, check = need("input", "a string or a table"),
 }
 
 endpoints.embeddings = {

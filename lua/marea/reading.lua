@@ -24,8 +24,9 @@ local function judge_value(call, answer, value, endpoint)
   if value.status == "failed" and value.object == "response" then
     return fault.of_answer(call, answer, call.whole and "server" or "stream", "the response failed")
   end
-  if endpoint.choices and type(value.choices) ~= "table" then
-    return fault.of_answer(call, answer, "protocol", "the answer holds no choices")
+  local needed = endpoint.choices and "choices" or endpoint.output and "output"
+  if needed and type(value[needed]) ~= "table" then
+    return fault.of_answer(call, answer, "protocol", "the answer holds no " .. needed)
   end
 end
 
@@ -72,7 +73,7 @@ function reading.result(call, answer, endpoint, params)
   if endpoint.text and is_wanted_text(answer) then return as_it_is(call, answer) end
   local first = answer.body:match("%S")
   if not first then
-    if endpoint.any or answer.status == 204 then return result.new({}, answer) end
+    if endpoint.any then return result.new({}, answer) end
     return nil, fault.of_answer(call, answer, "protocol", "the answer is empty")
   end
   if is_json(answer, first) then return decode(call, answer, endpoint, params) end
