@@ -128,8 +128,10 @@ static void apply_wants (struct uvdriver *d) {
 }
 
 
+/* It ends the wait; also one that libuv is only about to begin, where it finds
+** the time over before: without this it would wait for sockets alone. */
 static void on_timer (uv_timer_t *timer) {
-  (void)timer;   /* it only ends the wait */
+  uv_stop(timer->loop);
 }
 
 
