@@ -151,6 +151,7 @@ describe("a wrong call raises at the caller's line, and sends nothing", function
 
   it("stream that is no boolean", function()
     wrong(function() client.chat.completions:create({ messages = HI, stream = "yes" }) end, "stream", "boolean")
+    wrong(function() client:ask("Hi", { stream = "yes" }) end, "stream", "boolean")
   end)
 
   it("what can't be JSON, naming where it stands", function()
@@ -200,6 +201,16 @@ describe("a wrong call raises at the caller's line, and sends nothing", function
     for _, path in ipairs({ "http://example.com/x", "../x", "a/../../x", "x y", "a\r\nb", "a#b" }) do
       wrong(function() client:request({ path = path }) end, "path")
     end
+  end)
+
+  it("a query that can't be one, in either table", function()
+    local bad = { query = { q = print } }
+    wrong(function() client:ask("x", nil, bad) end, "query", "q")
+    wrong(function() client.embeddings:create({ input = "a" }, bad) end, "query", "q")
+    wrong(function() client.models:list({ q = { {} } }) end, "query", "q")
+    wrong(function() client.audio.transcriptions:create({ file = { data = "x" } }, bad) end, "query", "q")
+    wrong(function() client:request({ path = "a", query = bad.query }) end, "query", "q")
+    wrong(function() client:request({ path = "../a", query = { q = 1 } }) end, "path")
   end)
 
   it("a model's id that is no string, empty, or would leave its place", function()
@@ -311,6 +322,8 @@ describe("client:request", function()
     assert.equal("GET", last(f).method)
     assert.truthy(last(f).target:find("/v1/a?q=1", 1, true))
     assert.is_nil(last_headers(f)["content-type"])
+    assert(client:request({ path = "a", query = { q = 1, r = 1 } }, { query = { q = 2 } }))
+    assert.truthy(last(f).target:find("/v1/a?q=2&r=1", 1, true), last(f).target)
     assert(client:request({ path = "a", method = "delete" }))
     assert.equal("DELETE", last(f).method)
   end)

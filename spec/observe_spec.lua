@@ -98,6 +98,24 @@ describe("marea.on", function()
     assert.equal(1, #told)
   end)
 
+  it("tells once of embeddings that are several requests, with all of their result", function()
+    local tries, told = listen("llm.attempt"), listen("llm.call")
+    local client = marea.client { model = "bundled-embedding",
+      provider = marea.provider { base_url = s.base_url, max_inputs = 2 } }
+    local result = assert(client.embeddings:create { input = { "a", "b", "c" } })
+    assert.same({ 2, 1 }, { #tries, #told })
+    assert.equal("embeddings", told[1].endpoint)
+    assert.equal(3, #told[1].request.input)
+    assert.equal(result, told[1].result)
+    assert.equal(result.usage, told[1].usage)
+    for _, query in ipairs { print, { print } } do
+      local err = calls.failure(function()
+        client.embeddings:create({ input = { "a", "b", "c" } }, { query = { q = query } })
+      end)
+      assert.is_truthy(err:find("^spec/observe_spec.lua:%d+: query parameter"), err)
+    end
+  end)
+
   it("tells of a call that raised, and lets its error through as it was", function()
     local seen = listen("llm.call")
     local silent = calls.client_of(calls.silent())

@@ -510,6 +510,16 @@ describe("speech saved to a file", function()
     end
   end)
 
+  it("needs a path that can be one, and says so at the caller's line", function()
+    local client = marea.client { base_url = "http://127.0.0.1:1/v1", model = "m" }
+    for who, call in pairs {
+      ["client.audio.speech:create"] = function() client.audio.speech:create(PARAMS, { to = "a\0b" }) end,
+      ["client:request"] = function() client:request({ path = "a" }, { to = "a\0b" }) end,
+    } do
+      assert.matches("speech_spec.lua:%d+: " .. who .. ", options, to: expected a path", raised(call))
+    end
+  end)
+
   it("is no option of calls whose answers are no bytes", function()
     local client = marea.client { base_url = "http://127.0.0.1:1/v1", model = "m" }
     for name, value in pairs { to = "x", stream = true } do

@@ -9,6 +9,7 @@ local calls = require "marea.call"
 local check = require "marea.check"
 local embeddings = require("marea.compat").lazy "marea.embeddings"
 local endpoints = require "marea.endpoints"
+local files = require("marea.compat").lazy "marea.files"
 local forms = require("marea.compat").lazy "marea.form"
 local limiter = require("marea.compat").lazy "marea.limiter"
 local reading = require "marea.reading"
@@ -148,10 +149,16 @@ end
 -- at the caller's line.
 local function send_parts(s, endpoint, parts, whole, options, level, who)
   encode(level + 1, who, whole)
-  settings.url(s, endpoint.path, options.query, 2)
+  settings.url(s, endpoint.path, options.query, level + 1)
   return embeddings.gather(parts, function(part)
     return send(s, endpoint, false, part, options, level, who)
   end)
+end
+
+local function send_all(s, endpoint, streamed, params, options, level, who)
+  local parts = endpoint.split and endpoint.split(params, s.preset.max_inputs)
+  if parts then return send_parts(s, endpoint, parts, params, options, level, who) end
+  return send(s, endpoint, streamed, params, options, level, who)
 end
 
 local NONE = {}
@@ -191,6 +198,7 @@ local function check_delivery(level, who, options, allowed, streamed)
   if options.to and (options.stream or streamed) then
     error(who .. ": an answer is streamed, or saved with `to`, not both", level + 2)
   end
+  if options.to then files.check_path(level + 1, who .. ", options, to", options.to) end
 end
 
 local BYTES, NOT_BYTES = { to = true, stream = true }, {}
@@ -208,7 +216,8 @@ end
 
 local told      -- stands around every call of a model while somebody listens
 
---- From now on f(send, ...) is called in place of send(...), which it calls.
+--- From now on f(send, ...) is called in place of send(...), which it calls:
+--- once for each call of a model, also where that is several requests.
 ---@param f function|nil
 function client.tell(f)
   told = f
@@ -232,10 +241,8 @@ function client.call(s, endpoint, params, options, level)
   local refused = ranges and bounds.check(ranges, params, s.preset.name)
   if refused then return nil, refused end
   local streamed = endpoint.streams and params.stream == true
-  local parts = endpoint.split and endpoint.split(params, s.preset.max_inputs)
-  if parts then return send_parts(s, endpoint, parts, params, options, level, who) end
-  if told then return told(send, s, endpoint, streamed, params, options, level, who) end
-  return send(s, endpoint, streamed, params, options, level, who)
+  if told then return told(send_all, s, endpoint, streamed, params, options, level, who) end
+  return send_all(s, endpoint, streamed, params, options, level, who)
 end
 
 local request_fields = { method = "a non-empty string", path = "a non-empty string",
@@ -272,6 +279,10 @@ function methods:request(params, options)
   local method = (params.method or (field and "POST" or "GET")):upper()
   if not method:find("^%u+$") then check.fail(1, who .. ", method", "a method's name", params.method) end
   if method == "HEAD" and field then error(who .. ": a HEAD request has no " .. field, 2) end
+  if params.query and options.query then
+    options = settings.copy(options)
+    options.query = settings.copy(params.query, options.query)
+  end
   local endpoint = { method = method, path = params.path, any = true, query = params.query,
     form = field ~= "body" and field and {}, bare = field == "file" }
   local body = params[field]
@@ -297,7 +308,7 @@ function methods:ask(text, params, options)
   if params ~= nil then check.value(1, "client:ask, parameters", "a table", params) end
   local all = { messages = json.array { { role = "user", content = text } } }
   for key, value in pairs(params or {}) do all[key] = value end
-  return client.call(settings_of(self, "client:ask"), endpoints.chat, all, options, 1)
+  return self.chat.completions:create(all, options)
 end
 
 endpoints.on_call(client.call)

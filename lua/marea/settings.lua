@@ -368,7 +368,10 @@ end
 --- templates (template.lua): a client calls the same endpoints again and again,
 --- or ever new ones that need no keeping.
 function settings.url(s, path, query, level, base)
-  if query or base then return url.join(base or s.base_url, path, query, level + 1) end
+  if query or base then
+    local joined = url.join(base or s.base_url, path, query, level + 1)      -- levels count this frame
+    return joined
+  end
   local kept = s.urls[path]
   if not kept then
     kept = url.join(s.base_url, path, nil, level + 1)
