@@ -11,6 +11,7 @@ local events = compat.lazy "marea.agent.events"
 local inputs = require "marea.agent.input"
 local kit = require "marea.agent.kit"
 local output = compat.lazy "marea.agent.output"
+local party = compat.lazy "marea.agent.party"
 local runs = require "marea.agent.run"
 local talks = require "marea.agent.talk"
 local tool = require "marea.tool"
@@ -78,7 +79,9 @@ local function check_parts(level, options)
     if not tool.is(one) then check.fail(level + 1, where, "a tool, made by marea.tool", one) end
   end
   for i, one in ipairs(options.handoffs or {}) do
-    if not agent.is(one) then check.fail(level + 1, ("%shandoffs[%d]"):format(who, i), "an agent", one) end
+    if not agent.is(one) and not party.is(one) then
+      check.fail(level + 1, ("%shandoffs[%d]"):format(who, i), "an agent", one)
+    end
   end
 end
 
@@ -232,7 +235,7 @@ local function restore(self, data)
   if data.state.name ~= self.name then
     return nil, ("it is of the agent %q, not of %q"):format(tostring(data.state.name), self.name)
   end
-  if not talk.open then return nil, "nothing waits in it" end
+  if not talk.open and not talk.waiting then return nil, "nothing waits in it" end
   return talk
 end
 
@@ -253,10 +256,10 @@ function methods:resume(data, decisions, options)
   local talk, why = restore(self, data)
   if not talk then return invalid("agent:resume: " .. why) end
   local decided
-  decided, why = approval.decisions(talk.open, data.pending, decisions)
+  decided, why = approval.decisions(talk, data.pending, decisions)
   if not decided then error("agent:resume: " .. why, 2) end
   local ok
-  ok, why = approval.apply(talk.open, decided, kit.find_agent(self, talk.active) or self)
+  ok, why = approval.apply(talk, decided, self)
   if not ok then return invalid("agent:resume: " .. why) end
   take(self, conversations[self], 2)
   busy[conversations[self]] = nil

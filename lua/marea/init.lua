@@ -16,6 +16,11 @@ local fields = {
   load = { "marea.dump", "load" },
   on = { "marea.observe", "on" },
   runtime = { "marea.runtime", "new" },
+  user_proxy = { "marea.user_proxy", "new" },
+  pipe = { "marea.pattern.pipe", "new" },
+  debate = { "marea.pattern.debate", "new" },
+  reflect = { "marea.pattern.reflect", "new" },
+  mixture = { "marea.pattern.mixture", "new" },
 
   nearest = { "marea.vector", "nearest" },
 
@@ -44,7 +49,8 @@ local fields = {
 
 local modules = { json = "marea.json", providers = "marea.providers", vector = "marea.vector",
   schema = "marea.schema", testing = "marea.testing",
-  context = "marea.context", memory = "marea.memory" }
+  context = "marea.context", memory = "marea.memory",
+  team = "marea.team", stop = "marea.stop" }
 
 local function load_field(self, name)
   local module, from = modules[name], fields[name]
@@ -74,6 +80,13 @@ end
 ---@field fallback fun(clients: table): marea.Client clients, and `on`: the kinds of error after which the next is asked
 ---@field context marea.context
 ---@field memory marea.memory
+---@field team marea.team
+---@field stop marea.stop
+---@field user_proxy fun(options: marea.UserProxyOptions): marea.UserProxy a person among agents
+---@field pipe fun(...: marea.Agent|marea.Team): marea.Team one after the other, once each
+---@field debate fun(options: marea.DebateOptions): marea.Team
+---@field reflect fun(options: marea.ReflectOptions): marea.Team
+---@field mixture fun(options: marea.MixtureOptions): marea.Team
 ---@field console fun(options: marea.ConsoleOptions?): marea.Console
 ---@field dump fun(value: any, registry: table<string, any>?): table
 ---@field load fun(data: table, registry: table<string, any>?): any what `dump` made data of

@@ -5,6 +5,7 @@
 
 local json = require "marea.json"
 local kit = require "marea.agent.kit"
+local party = require("marea.compat").lazy "marea.agent.party"
 local schema = require "marea.schema"
 
 local approval = {}
@@ -47,44 +48,57 @@ end
 
 ---- what is pending -----------------------------------------------------------------------
 
-local function add_pending(list, open, agent, prefix)
-  for _, call in ipairs(open) do
-    if call.nested then
-      add_pending(list, call.nested.open, call.nested.active, prefix .. call.id .. "/")
+-- A state is a conversation: of an agent, with its open calls; or of a team, or
+-- one handed over to a team, with those of the members that wait.
+local function add_pending(list, state, prefix)
+  for _, name in ipairs(state.waiting or {}) do
+    add_pending(list, state.members[name], prefix .. name .. "/")
+  end
+  for _, call in ipairs(state.open or {}) do
+    if call.nested then add_pending(list, call.nested, prefix .. call.id .. "/")
     elseif call.pending and not call.content then
-      list[#list + 1] = { id = prefix .. call.id, name = call.name, arguments = call.arguments, agent = agent }
+      list[#list + 1] = { id = prefix .. call.id, name = call.name, arguments = call.arguments, agent = state.active }
     end
   end
 end
 
---- The calls that wait, those of agents that run as tools among them: their ids
---- have the outer call's before a slash.
----@param open table[]
----@param agent string
+--- The calls that wait in a conversation, those of agents that run as tools and
+--- of a team's members among them: their ids have the outer call's, or the
+--- member's name, before a slash.
+---@param state table
 ---@return marea.Pending[]
-function approval.list(open, agent)
+function approval.list(state)
   local list = json.array {}
-  add_pending(list, open, agent, "")
+  add_pending(list, state, "")
   return approval.bless(list)
 end
 
 ---- deciding -------------------------------------------------------------------------------
 
-local function tool_of(agent, call)
-  local known = kit.new(agent).by_name[call.name]
-  return known and known.tool
+local function after(id, prefix)
+  prefix = prefix .. "/"
+  return id:sub(1, #prefix) == prefix and id:sub(#prefix + 1) or nil
+end
+
+local find
+
+local function find_in_members(state, id, who)
+  for _, name in ipairs(state.waiting or {}) do
+    local rest = after(id, name)
+    local member = rest and party.member(who, name)
+    if member then return find(state.members[name], rest, member) end
+  end
 end
 
 -- The call of that id and its tool, if it is still there.
-local function find(open, id, agent)
-  for _, call in ipairs(open) do
-    local tool = tool_of(agent, call)
+function find(state, id, who)
+  if not state.open then return find_in_members(state, id, who) end
+  local known = kit.new(kit.find_agent(who, state.active) or who).by_name
+  for _, call in ipairs(state.open) do
+    local tool = known[call.name] and known[call.name].tool
     if call.id == id and call.pending and not call.content then return call, tool end
-    local inner = call.nested and tool and tool.agent
-    if inner and id:sub(1, #call.id + 1) == call.id .. "/" then
-      local active = kit.find_agent(inner, call.nested.active) or inner
-      return find(call.nested.open, id:sub(#call.id + 2), active)
-    end
+    local rest = call.nested and tool and tool.agent and after(id, call.id)
+    if rest then return find(call.nested, rest, tool.agent) end
   end
 end
 
@@ -108,12 +122,12 @@ local function written(pending, known)
   return out
 end
 
---- Collects what was decided of open calls: in the items a paused run has for
---- them, and in `more`, by id, which counts. Returns id -> decision; or nil and
---- what is wrong.
-function approval.decisions(open, pending, more)
+--- Collects what was decided of the calls that wait: in the items a paused run has
+--- for them, and in `more`, by id, which counts. Returns id -> decision; or nil
+--- and what is wrong.
+function approval.decisions(state, pending, more)
   local known = {}
-  for _, item in ipairs(approval.list(open, "")) do known[item.id] = true end
+  for _, item in ipairs(approval.list(state)) do known[item.id] = true end
   local out = written(pending, known)
   for id, decision in pairs(more or {}) do
     if not known[id] then return nil, ("no call %q is pending"):format(tostring(id)) end
@@ -136,14 +150,14 @@ end
 
 --- Writes decisions into open calls; none of them if one can't be. Arguments
 --- that were edited must fit like any others.
----@param open table[]
+---@param state table
 ---@param decisions table<string, table>
----@param agent marea.Agent who has the conversation
+---@param who marea.Agent|marea.Team whose conversation it is
 ---@return boolean|nil, string|nil
-function approval.apply(open, decisions, agent)
+function approval.apply(state, decisions, who)
   local checked = {}
   for id, decision in pairs(decisions) do
-    local call, tool = find(open, id, agent)
+    local call, tool = find(state, id, who)
     if not call then return nil, ("no call %q is pending"):format(id) end
     if decision.arguments then
       local problems
@@ -152,7 +166,7 @@ function approval.apply(open, decisions, agent)
     end
   end
   for id, decision in pairs(decisions) do
-    local call = find(open, id, agent)
+    local call = find(state, id, who)
     if decision.approve then
       call.pending, call.approved, call.edited = nil, true, checked[id] ~= nil or nil
       call.arguments = checked[id] or call.arguments

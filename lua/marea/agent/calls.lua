@@ -251,6 +251,14 @@ local function execute(run, list)
   end
 end
 
+-- Whether the conversation leaves this run: its team sees to the rest.
+local function is_outside(run, target)
+  for _, other in ipairs(run.outside or {}) do
+    if other == target then return true end
+  end
+  return false
+end
+
 -- The first handover counts; those beside it are told so. None does beside a
 -- final answer.
 local function hand_over(run, open)
@@ -266,7 +274,12 @@ local function hand_over(run, open)
   end
   if not target then return end
   tell.event(run, { type = "handoff", from = run.agent.name, to = target.name })
-  run.agent, run.talk.active = target, target.name
+  run.handed[#run.handed + 1] = target.name
+  if is_outside(run, target) then
+    run.left = target.name
+    return
+  end
+  run.from, run.agent, run.talk.active = run.agent, target, target.name
 end
 
 local function refuse_rest(open, why)
@@ -315,6 +328,7 @@ function calls.run(run)
   if any_pending(open) then return "pending" end
   hand_over(run, open)
   history.close(run.talk)
+  if run.left then return "handoff" end
   if run.stuck then return "repeated_calls" end
 end
 

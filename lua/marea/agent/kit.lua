@@ -32,22 +32,25 @@ local function add(self, name, what, wire)
 end
 
 --- by_name: name -> { tool = } or { handoff = agent }; wire: as it is sent.
-function kit.new(agent)
+--- `outside`: whom one without handoffs of its own may hand over to.
+function kit.new(agent, outside)
   local self = { by_name = {}, wire = {} }
   for _, one in ipairs(agent.tools or {}) do add(self, one.name, { tool = one }, tool.wire(one)) end
-  for _, other in ipairs(agent.handoffs or {}) do
-    add(self, kit.handoff_name(other.name), { handoff = other }, handoff_wire(other))
+  for _, other in ipairs(agent.handoffs or outside or {}) do
+    if other ~= agent then
+      add(self, kit.handoff_name(other.name), { handoff = other }, handoff_wire(other))
+    end
   end
   return self
 end
 
 --- A function that gives each agent's kit, making it once.
-function kit.kept()
+function kit.kept(outside)
   local kits = {}
   return function(agent)
     local found = kits[agent]
     if not found then
-      found = kit.new(agent)
+      found = kit.new(agent, outside)
       kits[agent] = found
     end
     return found

@@ -43,6 +43,7 @@ function limits.is_late(run)
 end
 
 local function reached(run, name)
+  if name == "seconds" and run.stop_at and core.now() >= run.stop_at then return "timeout" end
   run.limit = name
   return "usage_limit"
 end

@@ -10,12 +10,15 @@
 -- calls.lua, what asks the model model.lua, what bounds it all limits.lua.
 
 local calls = require "marea.agent.calls"
+local core = require "marea.core"
 local guard = require "marea.agent.guard"
 local history = require "marea.agent.history"
 local json = require "marea.json"
 local limits = require "marea.agent.limits"
 local model = require "marea.agent.model"
-local output = require("marea.compat").lazy "marea.agent.output"
+local lazy = require("marea.compat").lazy
+local output = lazy "marea.agent.output"
+local guest = lazy "marea.agent.guest"
 local tell = require "marea.agent.tell"
 
 local loop = {}
@@ -72,10 +75,17 @@ end
 local cut = { length = "length", content_filter = "content_filter" }
 
 local function step(run)
+  local err
   local stop = limits.before_call(run)
   if stop then return stop end
+  if run.agent.client == nil then
+    stop, err = guest.turn(run)
+    if stop ~= "done" then return stop, err end
+    return check_guard(run, run.text)
+  end
   run.steps = run.steps + 1
-  local answer, err = model.ask(run)
+  local answer
+  answer, err = model.ask(run)
   if not answer then
     if limits.is_late(run) then return limits.late(run) end
     return nil, err
@@ -97,12 +107,24 @@ local function run_calls(run)
   return check_guard(run, json.encode(run.output))
 end
 
--- A condition of the user's: a function, or a table that can be called.
+-- What was said since a condition was last asked.
+local function news(run)
+  local messages, list = run.talk.messages, {}
+  for i = math.max(run.seen or 0, run.before) + 1, #messages do
+    if messages[i].role == "assistant" then list[#list + 1] = messages[i] end
+  end
+  run.seen = #messages
+  return list
+end
+
+-- A condition of the user's: a function, or one of marea.stop.
 local function condition(run)
   local stop = run.root.stop
   if not stop then return nil end
+  local handed = run.handed
+  run.handed = {}
   local reason = stop { messages = run.talk.messages, usage = run.usage, steps = run.steps, agent = run.agent.name,
-    data = run.data }
+    data = run.data, new = news(run), handoffs = handed, state = run.conditions, seconds = core.now() - run.began }
   return reason and (type(reason) == "string" and reason or "condition") or nil
 end
 

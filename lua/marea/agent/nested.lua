@@ -5,8 +5,8 @@
 
 local content = require "marea.agent.content"
 local json = require "marea.json"
+local party = require "marea.agent.party"
 local talks = require "marea.agent.talk"
-local runs = require "marea.agent.run"
 
 local nested = {}
 
@@ -32,9 +32,9 @@ function nested.run(run, call, tool)
   check_circle(run, tool.agent)
   local state = call.nested
   call.nested = nil
-  local talk = state and talks.copy(state) or talks.new(tool.agent)
-  local child = runs.new(tool.agent, talk, { data = run.data, within = run })
-  local result, err = runs.go(child, call.arguments.input, state ~= nil)
+  local talk = state and talks.copy(state) or party.fresh(tool.agent)
+  local result, err = party.go(tool.agent, talk, not state and call.arguments.input or nil,
+    { data = run.data, within = run, resumed = state ~= nil })
   if not result then
     call.content, call.failed = "Error: " .. content.message(err), true
   elseif result.stop == "pending" then call.nested = talk

@@ -31,7 +31,14 @@ local function earlier(a, b)
   return a and b and math.min(a, b) or a or b
 end
 
---- A run, not begun. `within` is the run it is a tool call of.
+-- A condition of time ends what is in flight, as the agent's own limit does.
+local function limit_time(self, stop)
+  local left = type(stop) == "table" and stop.left and stop:left(self.conditions, 0)
+  self.stop_at = left and self.began + left or nil
+  self.deadline = earlier(self.deadline, self.stop_at)
+end
+
+--- A run, not begun. `within` is the run it is a tool call of, or of the team.
 ---@param agent marea.Agent
 ---@param talk marea.agent.Talk
 ---@param options table|nil data, emit, max_steps, usage_limits, within
@@ -40,13 +47,14 @@ function run.new(agent, talk, options)
   local limits, within = options.usage_limits or agent.usage_limits, options.within
   local self = {
     id = new_id(), root = agent, agent = kit.find_agent(agent, talk.active) or agent, talk = talk,
-    kits = kit.kept(), data = options.data, emit = options.emit,
+    kits = kit.kept(options.outside), outside = options.outside, data = options.data, emit = options.emit,
     max_steps = options.max_steps or agent.max_steps or MAX_STEPS, limits = limits,
     deadline = earlier(limits and limits.seconds and core.now() + limits.seconds, within and within.deadline),
-    usage = usage.new(), steps = 0, repairs = 0, repeats = {},
+    usage = usage.new(), steps = 0, repairs = 0, repeats = {}, conditions = {}, handed = {}, began = core.now(),
     ids = history.ids(talk.messages), first = #talk.messages + 1, before = #talk.messages,
   }
   self.line = { self, unpack(within and within.line or {}) }
+  limit_time(self, agent.stop)
   return self
 end
 
@@ -66,6 +74,11 @@ function run.messages_of(input)
   return input
 end
 
+local function item_text(item)
+  if type(item) ~= "table" then return tostring(item) end
+  return item.source and ("[%s] %s"):format(item.source, item.text) or item.text
+end
+
 -- A memory that can't be asked is an error: an answer without it would be another.
 -- What it gives is its own: it is read, and not written to.
 local function recall(self, text)
@@ -77,9 +90,7 @@ local function recall(self, text)
       or Error.new { kind = "validation", message = "the memory failed: " .. tostring(err) }
   end
   local lines = {}
-  for i, item in ipairs(list or {}) do
-    lines[i] = "- " .. (type(item) == "table" and item.text or tostring(item))
-  end
+  for i, item in ipairs(list or {}) do lines[i] = "- " .. item_text(item) end
   if lines[1] then self.recalled = "What you remember:\n" .. table.concat(lines, "\n") end
 end
 
@@ -91,7 +102,7 @@ local function begin(self, messages)
   end
   history.close(self.talk)      -- what still waited for a person was not approved
   if self.talk.counters then usage.add(self.talk.usage, self.talk.counters.usage, false) end
-  self.talk.counters = nil
+  self.talk.counters, self.talk.waiting = nil, nil
   self.first, self.before = #self.talk.messages + 1, #self.talk.messages
   for _, message in ipairs(messages) do
     self.talk.messages[#self.talk.messages + 1] = talks.copy(message)
@@ -104,7 +115,7 @@ end
 --- Writes down what a run that waits must remember.
 function run.pause(self)
   self.talk.counters = { steps = self.steps, repairs = self.repairs, repeats = self.repeats, usage = self.usage,
-    first = self.first }
+    first = self.first, conditions = self.conditions }
 end
 
 --- Goes on counting where a run that waited stopped.
@@ -115,6 +126,7 @@ function run.restore(self)
   self.steps, self.repairs = tonumber(counters.steps) or 0, tonumber(counters.repairs) or 0
   self.repeats = type(counters.repeats) == "table" and counters.repeats or {}
   self.first = tonumber(counters.first) or self.first
+  self.conditions = type(counters.conditions) == "table" and counters.conditions or {}
   if type(counters.usage) == "table" then usage.add(self.usage, counters.usage) end
 end
 
@@ -132,6 +144,7 @@ end
 ---@field guardrail table|nil { where, reason, text }
 ---@field refusal string|nil
 ---@field limit string|nil which usage limit was reached
+---@field handoff string|nil who of its team was given the conversation
 ---@field state table|nil of a run that waits
 local metatable = { __name = "marea.agent.result" }
 
@@ -166,9 +179,9 @@ end
 function run.result(self, stop)
   local result = { output_text = final_text(self), output = self.output, stop = stop,
     messages = list_of(self.talk.messages), usage = self.usage, steps = self.steps, agent = self.agent.name,
-    guardrail = self.guardrail, refusal = self.refusal, limit = self.limit }
+    guardrail = self.guardrail, refusal = self.refusal, limit = self.limit, handoff = self.left }
   if stop == "pending" then
-    result.pending = approval.list(self.talk.open, self.agent.name)
+    result.pending = approval.list(self.talk)
     result.state = talks.save(self.talk, self.root.name, true)
   end
   return run.bless(result)

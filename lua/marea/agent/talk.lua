@@ -19,6 +19,9 @@ local VERSION = 1
 ---@field open marea.agent.Call[]|nil calls of the last message
 ---@field counters table|nil of the run that waits
 ---@field memo table what context policies remember
+---@field members table<string, table>|nil conversations of teams and persons it was handed over to
+---@field heard table<string, integer>|nil how many of the messages each of these was told
+---@field waiting string[]|nil which of them waits for a decision
 
 ---@return marea.agent.Talk
 function talk.new(agent)
@@ -39,7 +42,8 @@ end
 ---@param name string of the agent whose conversation it is
 function talk.save(self, name, without_messages)
   local data = { marea = "conversation", version = VERSION, name = name, active = self.active, usage = self.usage,
-    open = self.open, counters = self.counters, memo = self.memo }
+    open = self.open, counters = self.counters, memo = self.memo, members = self.members, waiting = self.waiting,
+    heard = self.heard }
   data.messages = not without_messages and self.messages or nil
   data = talk.copy(data)
   data.usage.raw = nil
@@ -68,7 +72,10 @@ local function check_open(open)
       return nil, "a waiting call has no id or no name"
     end
     if call.content ~= nil and type(call.content) ~= "string" then return nil, "a call's result is no text" end
-    if call.nested and not is_list_of_tables(call.nested.open) then return nil, "a waiting agent has no calls" end
+    local nested = call.nested
+    if nested and not is_list_of_tables(nested.open) and type(nested.members) ~= "table" then
+      return nil, "a waiting agent has no calls"
+    end
   end
   return true
 end
@@ -102,7 +109,8 @@ function talk.load(data, messages)
   if not ok then return nil, why end
   data = talk.copy(data)
   return { messages = json.array(talk.copy(messages)), active = data.active, usage = mend_usage(data.usage),
-    open = data.open, counters = data.counters, memo = type(data.memo) == "table" and data.memo or {} }
+    open = data.open, counters = data.counters, members = data.members, waiting = data.waiting,
+    heard = data.heard, memo = type(data.memo) == "table" and data.memo or {} }
 end
 
 return talk

@@ -1,0 +1,344 @@
+-- SPDX-License-Identifier: MIT
+-- marea.team.new: members, and a policy that says whose turn it is. This file is
+-- what a user holds, with an agent's methods; a run is team/run.lua. The other
+-- teams are policies, a file each, made into teams here.
+
+local agents = require "marea.agent"
+local compat = require "marea.compat"
+local approval = compat.lazy "marea.agent.approval"
+local check = require "marea.check"
+local Error = require "marea.error"
+local events = compat.lazy "marea.agent.events"
+local party = require "marea.agent.party"
+local runs = require "marea.team.run"
+local states = require "marea.team.state"
+local talks = require "marea.agent.talk"
+local tool = require "marea.tool"
+
+local team = {}
+
+---@class marea.Team
+---@field name string
+---@field description? string
+---@field names string[] of the members, in order
+---@field messages table[] what was said
+---@field usage marea.Usage over all runs
+local methods = {}
+local metatable = { __name = "marea.team" }
+
+-- The conversation of each team, whether a run has it, and who is to pause.
+local conversations = setmetatable({}, { __mode = "k" })
+local busy = setmetatable({}, { __mode = "k" })
+local pausing = setmetatable({}, { __mode = "k" })
+
+function metatable:__index(key)
+  if key == "messages" or key == "usage" then return conversations[self][key] end
+  return methods[key]
+end
+
+function metatable:__tostring()
+  return ("marea.team (%s)"):format(self.name)
+end
+
+---@return boolean
+function team.is(value)
+  return getmetatable(value) == metatable
+end
+
+---- making one --------------------------------------------------------------------------
+
+local WHOLE = "a whole number of at least 1"
+
+--- Options that every team has.
+team.fields = { name = "a non-empty string", description = "a string", max_turns = WHOLE, parallel = WHOLE,
+  stop = "a table or a function", hooks = "a table", usage_limits = "a table", prices = "a table" }
+
+local hook_fields = { turn = "a function", message = "a function", handoff = "a function", pending = "a function",
+  done = "a function" }
+
+-- The options by name; the members are in the list part.
+local function split(level, who, options, more)
+  check.value(level + 1, who, "a table", options)
+  local named, form = {}, {}
+  for key, value in pairs(options) do
+    if type(key) ~= "number" then named[key] = value end
+  end
+  for _, fields in ipairs { team.fields, more or {} } do
+    for name, expected in pairs(fields) do form[name] = expected end
+  end
+  check.fields(level + 1, who, named, form)
+  if named.hooks then check.fields(level + 1, who .. ", hooks", named.hooks, hook_fields) end
+  return named
+end
+
+local function add_member(self, level, who, name, one)
+  if not party.is(one) then
+    check.fail(level + 1, ("%s, member %s"):format(who, name), "an agent, a team or a person", one)
+  end
+  if self.members[name] then error(("%s: two members are called %q"):format(who, name), level + 2) end
+  self.members[name] = one
+  self.names[#self.names + 1] = name
+end
+
+--- Makes a team. `spec`: who (for errors), kind, policy (made of the team),
+--- fields (options of its own), nodes (members by name, if they aren't a list).
+---@param level integer
+function team.make(level, spec, options)
+  local self = { name = "team", members = {}, names = {}, kind = spec.kind }
+  local named = split(level + 1, spec.who, options, spec.fields)
+  for name, value in pairs(named) do self[name] = value end
+  for i, one in ipairs(spec.members or options) do
+    add_member(self, level + 1, spec.who, type(one) == "table" and one.name or ("%d"):format(i), one)
+  end
+  for _, name in ipairs(spec.order or {}) do add_member(self, level + 1, spec.who, name, spec.nodes[name]) end
+  if not self.names[1] then error(spec.who .. ": expected at least one member", level + 2) end
+  self.options = options
+  setmetatable(self, metatable)
+  conversations[self] = states.new()
+  self.policy = spec.policy(self)
+  return self
+end
+
+--- A team with a policy of one's own: `policy(turn)` returns the name of who is
+--- next, or several names, or nil and why the run ends.
+---@param options table members; policy =, name =, stop =, max_turns =
+---@return marea.Team
+function team.new(options)
+  local spec = { who = "marea.team.new", kind = "new", fields = { policy = "a function" },
+    policy = function() return options.policy end }
+  check.value(1, "marea.team.new", "a table", options)
+  check.value(1, "marea.team.new, policy", "a function", options.policy)
+  local made = team.make(1, spec, options)
+  return made
+end
+
+function methods:member(name)
+  return self.members[name]
+end
+
+local function conversation_of(self, name)
+  local state = conversations[self]
+  if not state then error(("call it with a colon: team:%s()"):format(name), 3) end
+  return state
+end
+
+---- as one who has a turn, of other teams and agents ----------------------------------------
+
+metatable.party = {
+  fresh = function() return states.new() end,
+  go = function(self, state, input, turn) return runs.go(runs.new(self, state, turn), input) end,
+  member = function(self, name) return self.members[name] end,
+}
+
+---- running -------------------------------------------------------------------------------
+
+local run_fields = { data = "anything", max_turns = WHOLE }
+
+local function check_run(level, who, options)
+  for name, value in pairs(options or {}) do
+    if not run_fields[name] then error(("%s: unknown option %q"):format(who, tostring(name)), level + 2) end
+    if name ~= "data" then check.value(level + 1, who .. ", " .. name, run_fields[name], value) end
+  end
+end
+
+local function check_input(level, who, input)
+  local kind = type(input)
+  if kind ~= "string" and kind ~= "table" and input ~= nil then
+    check.fail(level + 1, who, "a text, a message or a list of messages", input)
+  end
+end
+
+local function is_busy(state)
+  local holder = busy[state]
+  return holder == true or holder ~= nil and holder.status == "running"
+end
+
+-- One conversation, one run at a time.
+local function take(self, state, level)
+  if is_busy(state) then error(("%s is running already"):format(tostring(self)), level + 1) end
+  busy[state], pausing[self] = true, nil
+end
+
+local function new_run(self, state, options, resumed)
+  options = options or {}
+  return runs.new(self, state, { data = options.data, resumed = resumed }, options.max_turns)
+end
+
+local function perform(run, input)
+  local ok, result, err = pcall(runs.go, run, input)
+  busy[run.state] = nil
+  if not ok then error(result, 0) end
+  if result then runs.tell_end(run, result) end
+  return result, err
+end
+
+local function stream_of(run, input)
+  local stream = events.new {
+    go = function(emit)
+      run.emit = emit
+      return perform(run, input)
+    end,
+    started = function(task) busy[run.state] = task end,
+    stopped = function()
+      busy[run.state] = nil
+      return run.state.run and runs.result(run, "cancelled")
+    end,
+  }
+  return stream, nil, nil, stream
+end
+
+--- Has the team work: turn after turn, until it is done or a bound is reached.
+--- Returns the result; or nil and an error.
+---@param input string|table|nil a text, a message, a list of messages; nil: goes on
+---@param options { data: any, max_turns: integer|nil }|nil
+---@return marea.AgentResult|nil, marea.error|nil
+function methods:run(input, options)
+  local state = conversation_of(self, "run")
+  check_input(1, "team:run", input)
+  check_run(1, "team:run", options)
+  take(self, state, 2)
+  return perform(new_run(self, state, options), input)
+end
+
+--- The same, as a stream of events: those of its members, each with the `agent`
+--- it is of, and `turn`, `message`, `handoff`, `pending`, `done`.
+---@return marea.AgentStream
+function methods:stream(input, options)
+  local state = conversation_of(self, "stream")
+  check_input(1, "team:stream", input)
+  check_run(1, "team:stream", options)
+  take(self, state, 2)
+  return stream_of(new_run(self, state, options), input)
+end
+
+--- Has the run that goes on end after the turn it is in, with `paused`; `run()`
+--- or `resume(result)` goes on from there.
+function methods:pause()
+  conversation_of(self, "pause")
+  pausing[self] = true
+  return self
+end
+
+--- Whether a run of this state is to pause now.
+function methods:is_paused(state)
+  if not pausing[self] or state ~= conversations[self] and is_busy(conversations[self]) then return false end
+  pausing[self] = nil
+  return true
+end
+
+---- going on ------------------------------------------------------------------------------------
+
+local function invalid(message)
+  return nil, Error.new { kind = "validation", message = message }
+end
+
+-- What is saved of a member is a team's, an agent's, or a person's.
+local function load_member(self, name, data)
+  local who = self.members[name]
+  if not who then return nil, "nobody is called so" end
+  if team.is(who) then return team.load_state(who, data) end
+  if not agents.is(who) then return talks.copy(data) end
+  data.marea, data.version = "conversation", 1
+  return talks.load(data)
+end
+
+--- A state of this team from data, or nil and what is wrong.
+function team.load_state(self, data)
+  if type(data) == "table" and data.marea == nil then data.marea, data.version = "team", 1 end
+  return states.load(data, function(name, member) return load_member(self, name, member) end)
+end
+
+local function restore(self, data)
+  if data.stop ~= "pending" and data.stop ~= "paused" or type(data.state) ~= "table" then
+    return nil, "nothing waits in it"
+  end
+  if data.resumed then return nil, "it was resumed already" end
+  if data.state.name ~= self.name then
+    return nil, ("it is of the team %q, not of %q"):format(tostring(data.state.name), self.name)
+  end
+  return team.load_state(self, data.state)
+end
+
+local function options_of(options)
+  local out = {}
+  for name, value in pairs(options or {}) do out[name] = value end
+  out.stream = nil
+  return out, options and options.stream
+end
+
+--- Goes on with a run that waited or was paused: a result, or its data, from this
+--- process or another. `decisions`, by id, as an agent's.
+---@param data table
+---@param decisions table|nil
+---@param options table|nil with `stream = true` it gives a stream
+function methods:resume(data, decisions, options)
+  conversation_of(self, "resume")
+  check.value(1, "team:resume", "a table", data)
+  local streamed
+  options, streamed = options_of(options)
+  check_run(1, "team:resume", options)
+  local state, why = restore(self, data)
+  if not state then return invalid("team:resume: " .. why) end
+  local decided
+  decided, why = approval.decisions(state, data.pending, decisions)
+  if not decided then error("team:resume: " .. why, 2) end
+  local ok
+  ok, why = approval.apply(state, decided, self)
+  if not ok then return invalid("team:resume: " .. why) end
+  data.resumed = true
+  take(self, conversations[self], 2)
+  busy[conversations[self]] = nil
+  conversations[self], busy[state] = state, true
+  local run = new_run(self, state, options, true)
+  if streamed then return stream_of(run) end
+  return perform(run)
+end
+
+---- the conversation ------------------------------------------------------------------------
+
+--- Forgets the conversation, its members' too.
+function methods:reset()
+  take(self, conversation_of(self, "reset"), 2)
+  busy[conversations[self]] = nil
+  conversations[self] = states.new()
+  return self
+end
+
+--- The conversation as data: of the team, of each member, and what its policy and
+--- its stop condition have counted. Also in the middle of a run, and of a turn.
+---@return table
+function methods:save()
+  return states.save(conversation_of(self, "save"), self.name)
+end
+
+--- Takes up a conversation that was saved; `run()` goes on with it. Returns the
+--- team; or nil and an error if the data is none.
+---@param data table
+---@return marea.Team|nil, marea.error|nil
+function methods:load(data)
+  take(self, conversation_of(self, "load"), 2)
+  busy[conversations[self]] = nil
+  local state, why = team.load_state(self, talks.copy(data))
+  if not state then return invalid("team:load: " .. why) end
+  conversations[self] = state
+  return self
+end
+
+local tool_fields = { name = "a non-empty string", description = "a string", parallel = "a boolean",
+  approve = "a boolean or a function" }
+
+--- A tool that asks this team, in a conversation of its own each time.
+---@param options { name: string|nil, description: string|nil }|nil
+---@return marea.Tool
+function methods:as_tool(options)
+  conversation_of(self, "as_tool")
+  options = options or {}
+  check.fields(1, "team:as_tool", options, tool_fields)
+  local made = tool.new { name = options.name or self.name:gsub("[^%w_-]", "_"):sub(1, 64),
+    description = options.description or self.description, parameters = { input = "string" },
+    run = function() end, parallel = options.parallel, approve = options.approve }
+  made.agent = self
+  return made
+end
+
+return team
