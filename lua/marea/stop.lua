@@ -17,6 +17,8 @@ local stop = {}
 local methods = {}
 local metatable = { __name = "marea.stop", __index = methods }
 
+--- Whether a value is a condition.
+---@param value any
 ---@return boolean
 function stop.is(value)
   return getmetatable(value) == metatable

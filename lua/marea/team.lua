@@ -7,13 +7,13 @@ local files = { round_robin = "marea.team.round_robin", selector = "marea.team.s
   graph = "marea.team.graph", orchestrator = "marea.team.orchestrator", sequence = "marea.team.sequence" }
 
 ---@class marea.team
----@field new fun(options: table): marea.Team
----@field round_robin fun(options: table): marea.Team
----@field selector fun(options: table): marea.Team
----@field swarm fun(options: table): marea.Team
----@field graph fun(options: table): marea.Team
----@field orchestrator fun(options: table): marea.Team
----@field sequence fun(options: table): marea.Team
+---@field new fun(options: marea.TeamOptions): marea.Team with `policy(turn)`: who is next, or nil and why it ends
+---@field round_robin fun(options: marea.TeamOptions): marea.Team each in its turn
+---@field selector fun(options: marea.SelectorOptions): marea.Team a function or a model picks
+---@field swarm fun(options: marea.TeamOptions): marea.Team who has the conversation hands it over
+---@field graph fun(options: marea.GraphOptions): marea.Team nodes, and edges with conditions
+---@field orchestrator fun(options: marea.OrchestratorOptions): marea.Team a model plans, and leads
+---@field sequence fun(options: marea.TeamOptions): marea.Team each once, in order
 ---@field is fun(value: any): boolean
 return setmetatable({}, { __index = function(self, name)
   local value

@@ -483,6 +483,49 @@
 ---@field memory? table what else is recalled: anything with `query(text)`
 ---@field stop? function|table a condition: returns a reason, or nothing
 
+---@class marea.TeamOptions what every team takes, beside its members in the list part
+---@field [integer] marea.Agent|marea.Team|marea.UserProxy
+---@field name? string ("team")
+---@field description? string for handoffs and for those who pick
+---@field policy? fun(turn: marea.TeamTurn): string|string[]|nil, string?, any of `marea.team.new`
+---@field stop? marea.Stop|function when it has done enough
+---@field max_turns? integer of a run (20)
+---@field parallel? integer how many of those that speak at once do (all)
+---@field usage_limits? marea.UsageLimits of a run, of all members together
+---@field hooks? { turn: function?, message: function?, handoff: function?, pending: function?, done: function? }
+---@field prices? marea.Prices of the model that picks or leads
+
+---@class marea.SelectorOptions: marea.TeamOptions
+---@field client? marea.Client whose model picks
+---@field model? string
+---@field call? marea.CallOptions
+---@field pick? fun(messages: table[], names: string[]): string? who is next
+---@field candidates? fun(messages: table[], names: string[]): string[] who may be
+---@field repeats? boolean whether who spoke last may be next
+---@field prompt? string in place of the instructions
+---@field max_tries? integer how often a model is asked for one name (3)
+
+---@class marea.GraphOptions: marea.TeamOptions
+---@field nodes table<string, marea.Agent|marea.Team|marea.UserProxy>
+---@field edges table[] each { from, to, when = f }, f(message, messages)
+---@field start string|string[]
+---@field join? table<string, "all"|"any">
+---@field max_visits? integer of each node, in a run (10)
+
+---@class marea.OrchestratorOptions: marea.TeamOptions
+---@field client marea.Client whose model leads
+---@field model? string
+---@field call? marea.CallOptions
+---@field max_stalls? integer steps that bring nothing until it plans anew (3)
+---@field max_replans? integer (2)
+
+---@class marea.UserProxyOptions
+---@field ask fun(text: string, about: table): string?, string? what the person says, and who is next
+---@field name? string ("user")
+---@field description? string
+---@field timeout? number seconds
+---@field default? string what is said for the person once they are over
+
 ---@class marea.ToolOptions what `marea.tool` takes
 ---@field name string of at most 64 letters, digits, _ and -
 ---@field description? string

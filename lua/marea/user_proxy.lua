@@ -11,10 +11,13 @@ local usage = require "marea.usage"
 
 local proxy = {}
 
+local kind = { is_person = true }
+local metatable = { __name = "marea.user_proxy", party = kind }
+
 ---@class marea.UserProxy
 ---@field name string
+---@field description string
 ---@field ask fun(text: string, about: table): string|nil, string|nil what the person says, and who is next
-local metatable = { __name = "marea.user_proxy" }
 
 local fields = { name = "a non-empty string", description = "a string", ask = "a function",
   timeout = "a number of at least 0", default = "a string" }
@@ -22,7 +25,7 @@ local fields = { name = "a non-empty string", description = "a string", ask = "a
 --- A person. `ask(text, about)` returns what it says, and, in a swarm, whom the
 --- conversation goes to then; nil: the person ends the run, with `user`. After
 --- `timeout` seconds `default` is said, or the run ends with `timeout`.
----@param options { ask: function, timeout: number|nil, default: string|nil, name: string|nil, description: string|nil }
+---@param options marea.UserProxyOptions
 ---@return marea.UserProxy
 function proxy.new(options)
   check.fields(1, "marea.user_proxy", options, fields)
@@ -56,7 +59,11 @@ local function result_of(self, stop, text, to)
     messages = {} }
 end
 
-local function go(self, _, input, turn)
+function kind.fresh()
+  return {}
+end
+
+function kind.go(self, _, input, turn)
   local answer = within(self, text_of(input), { messages = turn.messages, data = turn.data })
   if not answer and self.default then return result_of(self, "done", self.default) end
   if not answer then
@@ -69,6 +76,5 @@ local function go(self, _, input, turn)
   return result_of(self, "done", tostring(text), to)
 end
 
-metatable.party = { is_person = true, go = go, fresh = function() return {} end }
 
 return proxy

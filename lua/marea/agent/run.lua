@@ -145,6 +145,8 @@ end
 ---@field refusal string|nil
 ---@field limit string|nil which usage limit was reached
 ---@field handoff string|nil who of its team was given the conversation
+---@field turns integer|nil of a team
+---@field ledger table|nil of an orchestrator: facts, plan, progress
 ---@field state table|nil of a run that waits
 local metatable = { __name = "marea.agent.result" }
 

@@ -101,7 +101,7 @@ end
 
 --- A team with a policy of one's own: `policy(turn)` returns the name of who is
 --- next, or several names, or nil and why the run ends.
----@param options table members; policy =, name =, stop =, max_turns =
+---@param options marea.TeamOptions members; policy =, name =, stop =, max_turns =
 ---@return marea.Team
 function team.new(options)
   local spec = { who = "marea.team.new", kind = "new", fields = { policy = "a function" },
@@ -112,6 +112,9 @@ function team.new(options)
   return made
 end
 
+--- The member of that name.
+---@param name string
+---@return marea.Agent|marea.Team|marea.UserProxy|nil
 function methods:member(name)
   return self.members[name]
 end
@@ -202,6 +205,8 @@ end
 
 --- The same, as a stream of events: those of its members, each with the `agent`
 --- it is of, and `turn`, `message`, `handoff`, `pending`, `done`.
+---@param input string|table|nil
+---@param options { data: any, max_turns: integer|nil }|nil
 ---@return marea.AgentStream
 function methods:stream(input, options)
   local state = conversation_of(self, "stream")
@@ -220,6 +225,8 @@ function methods:pause()
 end
 
 --- Whether a run of this state is to pause now.
+---@param state marea.TeamState
+---@return boolean
 function methods:is_paused(state)
   if not pausing[self] or state ~= conversations[self] and is_busy(conversations[self]) then return false end
   pausing[self] = nil

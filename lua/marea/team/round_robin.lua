@@ -19,7 +19,7 @@ function spec.policy()
 end
 
 --- Each in its turn, until a condition (`stop`) or `max_turns` (20) ends it.
----@param options table members; stop =, max_turns =, name =
+---@param options marea.TeamOptions members; stop =, max_turns =, name =
 ---@return marea.Team
 return function(options)
   local made = teams.make(1, spec, options)

@@ -88,9 +88,9 @@ function run.result(self, stop)
   local state = self.state
   local text, who = words_of(state.messages, self.answer)
   local counted = state.run
-  local result = { output_text = self.text or text, output = self.output, stop = stop,
-    agent = who or self.team.name, messages = compat.move(state.messages, 1, #state.messages, 1, {}),
-    usage = copy_usage(counted.usage), steps = counted.steps, turns = counted.turns, limit = self.limit, guardrail = self.guardrail,
+  local result = { output_text = self.text or text, output = self.output, stop = stop, agent = who or self.team.name,
+    messages = compat.move(state.messages, 1, #state.messages, 1, {}), usage = copy_usage(counted.usage),
+    steps = counted.steps, turns = counted.turns, limit = self.limit, guardrail = self.guardrail,
     ledger = state.policy.ledger }
   setmetatable(result.messages, getmetatable(state.messages))
   if stop == "pending" then result.pending = approval.list(state) end
@@ -234,7 +234,7 @@ local function time_left(self)
   return type(stop) == "table" and stop.left and stop:left(self.state.stop, seconds(self)) or nil
 end
 
-local function within(left, f, ...)
+local function in_time(left, f, ...)
   if not left then return f(...) end
   local over, results = true, nil
   local function timed(...)
@@ -249,7 +249,7 @@ end
 local function turn(self, names)
   local about = about_of(self)
   names = begin_turn(self, names)
-  local failed, late = within(time_left(self), speak_all, self, names)
+  local failed, late = in_time(time_left(self), speak_all, self, names)
   self.resumed = false
   if late then return "timeout" end
   if failed then return nil, failed end
@@ -322,7 +322,7 @@ end
 local function choose(self)
   if self.state.speaking then return self.state.speaking end
   local left = time_left(self)
-  local names, stop, err = within(left, next_names, self)
+  local names, stop, err = in_time(left, next_names, self)
   if stop == "late" and left and names == nil then return nil, "timeout" end
   if names and is_full(self) then
     self.limit = "max_turns"

@@ -53,7 +53,7 @@ end
 --- The first has the conversation, until it hands it over; the last one to have
 --- it has it in the next run. A member's `handoffs` say to whom it may hand over;
 --- one without may to all others.
----@param options table members; stop =, max_turns =, name =
+---@param options marea.TeamOptions members; stop =, max_turns =, name =
 ---@return marea.Team
 return function(options)
   local made = teams.make(1, spec, options)
