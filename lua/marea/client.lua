@@ -195,6 +195,9 @@ local function check_delivery(level, who, options, allowed, streamed)
       error(("%s, options: `%s` is for calls whose answer is bytes"):format(who, name), level + 2)
     end
   end
+  if options.to and options.to:find("%z") then
+    error(who .. ", options, to: a path holds no NUL byte", level + 2)
+  end
   if options.to and (options.stream or streamed) then
     error(who .. ": an answer is streamed, or saved with `to`, not both", level + 2)
   end

@@ -100,11 +100,11 @@ function settings.check_call(level, who, options, s, path)
 end
 
 local function check_file(level, path)
-  local file = io.open(path, "rb")
+  local file = not path:find("%z") and io.open(path, "rb")     -- it would end at the NUL
   local text = file and file:read(1)      -- a directory opens, but can't be read
   if file then file:close() end
   if not text then
-    error(("marea.client, ca_file: can't read %q"):format(path), level + 2)
+    error(("marea.client, ca_file: can't read %q"):format((path:gsub("%c", "?"))), level + 2)
   end
 end
 
@@ -133,6 +133,19 @@ end
 
 ---- the provider -------------------------------------------------------------
 
+-- What a preset of the caller's says of the key goes on the wire as it is.
+local function check_auth(level, form)
+  local ok, message = headers.check(form.header, (form.prefix or "") .. "key")
+  if not ok then error("marea.client, provider, auth: " .. message, level + 3) end
+end
+
+local function check_preset(level, preset)
+  if not preset.auth then return preset end
+  check_auth(level, preset.auth)
+  for _, form in ipairs(preset.auth.alternatives or {}) do check_auth(level, form) end
+  return preset
+end
+
 local function find_preset(level, options)
   if type(options) ~= "table" then check.fail(level + 1, "marea.client", "a table", options) end
   local name = options.provider
@@ -140,7 +153,7 @@ local function find_preset(level, options)
     if options.base_url then return { models = {}, default_model = {}, key_optional = true } end
     name = "openai"
   end
-  if type(name) == "table" then return name end
+  if type(name) == "table" then return check_preset(level + 1, name) end
   check.value(level + 1, "marea.client, provider", "a string or a table", name)
   local preset, message = providers.get(name)
   if not preset then error("marea.client, provider: " .. message, level + 2) end
