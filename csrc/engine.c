@@ -43,9 +43,18 @@ static void queue_change (struct engine *e, struct watch *w) {
 }
 
 
+static struct watch *new_watch (struct engine *e, curl_socket_t fd) {
+  struct watch *w = calloc(1, sizeof *w);
+  if (w == NULL) return NULL;
+  w->fd = fd;
+  link_watch(e, w);
+  return w;
+}
+
+
 /* To return -1 would be the end of the multi handle, for good. */
 static int give_up (struct engine *e, struct watch *w) {
-  free(w);
+  if (w) free_watch(e, w);
   engine_starve(e);
   return 0;
 }
@@ -60,11 +69,9 @@ static int on_socket (CURL *easy, curl_socket_t fd, int what, void *engine,
   (void)easy;
   if (w == NULL) {
     if (what == CURL_POLL_REMOVE) return 0;
-    w = calloc(1, sizeof *w);
+    w = new_watch(e, fd);
     if (w == NULL || curl_multi_assign(e->multi, fd, w) != CURLM_OK)
       return give_up(e, w);
-    w->fd = fd;
-    link_watch(e, w);
   }
   w->wanted = what == CURL_POLL_REMOVE ? 0 : what & (WANT_READ | WANT_WRITE);
   if (what == CURL_POLL_REMOVE) {
@@ -165,10 +172,66 @@ static void on_curl_timer (struct timer *t, usec now) {
 }
 
 
+int engine_watch (struct engine *e, struct outside *o, int events) {
+  if (o->watch == NULL) {
+    o->watch = new_watch(e, o->fd);
+    if (o->watch == NULL) return 0;
+    o->prev = NULL;
+    o->next = e->outsides;
+    if (o->next) o->next->prev = o;
+    e->outsides = o;
+  }
+  o->watch->wanted = events;
+  queue_change(e, o->watch);
+  return 1;
+}
+
+
+void engine_unwatch (struct engine *e, struct outside *o) {
+  struct watch *w = o->watch;
+  if (w == NULL) return;
+  w->wanted = 0;
+  w->gone = 1;
+  queue_change(e, w);
+  o->watch = NULL;
+  if (o->next) o->next->prev = o->prev;
+  if (o->prev) o->prev->next = o->next;
+  else e->outsides = o->next;
+}
+
+
+static struct outside *find_outside (const struct engine *e, curl_socket_t fd) {
+  struct outside *o = e->outsides;
+  while (o != NULL && o->fd != fd) o = o->next;
+  return o;
+}
+
+
+void engine_attend (struct engine *e, struct dependant *d) {
+  d->prev = e->dependants.prev;
+  d->next = &e->dependants;
+  d->prev->next = d->next->prev = d;
+}
+
+
+void engine_leave (struct dependant *d) {
+  if (d->next == NULL) return;
+  d->prev->next = d->next;
+  d->next->prev = d->prev;
+  d->next = d->prev = NULL;
+}
+
+
 /* Events 0 says that something is wrong with the socket: libcurl looks for
 ** itself. To be told of an error it would drop what was received before. */
 void engine_socket (struct engine *e, curl_socket_t fd, int events) {
   int mask = 0;
+  struct outside *o = find_outside(e, fd);
+  if (o != NULL) {
+    e->acts++;
+    o->ready(o);
+    return;
+  }
   if (events & WANT_READ) mask |= CURL_CSELECT_IN;
   if (events & WANT_WRITE) mask |= CURL_CSELECT_OUT;
   act(e, fd, mask);
@@ -207,6 +270,7 @@ struct engine *engine_new (void) {
   e->changed_tail = &e->changed;
   e->ready.next = e->ready.prev = &e->ready;
   e->jobs.next = e->jobs.prev = &e->jobs;
+  e->dependants.next = e->dependants.prev = &e->dependants;
   e->curl_timer.fire = on_curl_timer;
   if (set_up(e)) return e;
   engine_close(e);
@@ -223,6 +287,8 @@ void engine_close (struct engine *e) {
     engine_detach(e, j);
     j->abandon(j);
   }
+  while (e->dependants.next != &e->dependants)
+    e->dependants.next->abandon(e->dependants.next);
   while (e->nspare > 0) curl_easy_cleanup(e->spare[--e->nspare]);
   curl_multi_cleanup(multi);   /* still calls on_socket */
   e->multi = NULL;

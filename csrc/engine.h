@@ -44,6 +44,21 @@ struct job {
 
 struct watch;
 
+/* A descriptor that is not libcurl's, watched by the same driver. Belongs to
+** whoever embeds it, who takes the watch off before the descriptor is closed. */
+struct outside {
+  int fd;
+  void (*ready) (struct outside *o);     /* may read, write, or look for itself */
+  struct watch *watch;                   /* the engine's; NULL: not watched */
+  struct outside *next, *prev;
+};
+
+/* One that must hear of the engine's end. */
+struct dependant {
+  void (*abandon) (struct dependant *d); /* takes itself off */
+  struct dependant *next, *prev;         /* in the engine's ring; else NULL */
+};
+
 #define SPARE_HANDLES  16
 
 struct engine {
@@ -53,6 +68,8 @@ struct engine {
   struct waker ready;             /* ring of those with something to say */
   struct job jobs;                /* ring of those at work */
   struct watch *watches;          /* all, owned */
+  struct outside *outsides;       /* those watched that are not libcurl's */
+  struct dependant dependants;    /* ring */
   struct watch *changed;          /* queue of those the driver must hear of */
   struct watch **changed_tail;
   CURL *spare[SPARE_HANDLES];     /* handles to use again, owned */
@@ -101,6 +118,11 @@ void engine_name_waker (struct engine *e, struct waker *w);
 void engine_wake (struct engine *e, struct waker *w);
 void engine_unwake (struct waker *w);
 void engine_drop_waker (struct engine *e, struct waker *w);  /* its id, too */
+
+int engine_watch (struct engine *e, struct outside *o, int events);  /* 0: no memory */
+void engine_unwatch (struct engine *e, struct outside *o);  /* harmless twice */
+void engine_attend (struct engine *e, struct dependant *d);
+void engine_leave (struct dependant *d);                    /* harmless twice */
 
 CURL *engine_take_easy (struct engine *e);   /* NULL: no memory */
 void engine_give_easy (struct engine *e, CURL *easy);

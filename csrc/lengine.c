@@ -236,6 +236,7 @@ static int e_timer (lua_State *L) {
 static const luaL_Reg engine_methods[] = {
   { "acts",     e_acts },
   { "alarm",    e_alarm },
+  { "child",    lchild_new },
   { "close",    e_close },
   { "due",      e_due },
   { "expire",   e_expire },

@@ -85,6 +85,7 @@ LUALIB_API int luaopen_marea_net (lua_State *L) {
   lua_pop(L, 1);
   ltemplate_define(L);
   ltransfer_define(L);
+  lchild_define(L);
   lua_newtable(L);
   lengine_define(L);
   lua_setfield(L, -2, "engine");

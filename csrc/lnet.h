@@ -13,15 +13,18 @@
 #define TRANSFER_TYPE  "marea.transfer"
 #define TEMPLATE_TYPE  "marea.template"
 #define TIMER_TYPE     "marea.timer"
+#define CHILD_TYPE     "marea.child"
 
 /* The engine at a stack index. Raises if it is closed, or if this is not the
 ** thread, or not the process, that made it. */
 struct engine *lengine_check (lua_State *L, int idx);
 
+void lchild_define (lua_State *L);
 void lengine_define (lua_State *L);     /* pushes the constructor */
 void ltemplate_define (lua_State *L);
 void ltransfer_define (lua_State *L);
 
+int lchild_new (lua_State *L);
 int ltemplate_new (lua_State *L);
 int ltransfer_new (lua_State *L);
 

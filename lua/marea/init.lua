@@ -21,6 +21,7 @@ local fields = {
   debate = { "marea.pattern.debate", "new" },
   reflect = { "marea.pattern.reflect", "new" },
   mixture = { "marea.pattern.mixture", "new" },
+  mcp = { "marea.mcp", "new" },
 
   nearest = { "marea.vector", "nearest" },
 
@@ -91,6 +92,7 @@ end
 ---@field dump fun(value: any, registry: table<string, any>?): table
 ---@field load fun(data: table, registry: table<string, any>?): any what `dump` made data of
 ---@field runtime fun(options: marea.RuntimeOptions?): marea.Runtime
+---@field mcp fun(options: marea.McpOptions): marea.McpServer?, marea.error? connects to a Model Context Protocol server
 ---@field on fun(event: string, f: fun(event: table)): fun() is told of llm.call, llm.attempt, tool, step, handoff
 ---@field testing marea.testing
 ---@field null userdata JSON's null, the same value as cjson.null

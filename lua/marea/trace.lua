@@ -11,6 +11,12 @@ function trace.current()
   return nil
 end
 
+--- What hands the trace on, by header: likewise.
+---@return table<string, string>|nil
+function trace.headers()
+  return nil
+end
+
 --- Runs f(...) as a span: `about` is what it is about, as each kind has it.
 ---@param kind "run"|"step"|"tool"|"message.send"|"message.publish"|"message.handle"|"mcp"
 function trace.span(kind, about, f, ...)
