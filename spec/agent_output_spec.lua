@@ -180,6 +180,10 @@ describe("structured output", function()
     local loose = agents.client({ "{}" }, { provider = "openai" })
     agent_of(nil, { client = loose, output = { name = "string?" } }):run "x"
     assert.is_nil(loose.requests[1].response_format.json_schema.strict)
+    local nulls = agents.client({ "{}" }, { provider = "openai" })
+    local made = marea.json.decode '{"type":"object","properties":{"a":{}},"required":null,"$defs":null}'
+    agent_of(nil, { client = nulls, output = made }):run "x"
+    assert.is_nil(nulls.requests[1].response_format.json_schema.strict)
     local other = agent_of { GOOD }
     other:run "x"
     assert.is_nil(other.client.requests[1].response_format.json_schema.strict)

@@ -94,6 +94,9 @@ describe("the validator", function()
     { '{"enum":["c","f",1]}', "1.0", true },
     { '{"enum":["c","f"]}', '"k"', false, 'expected one of "c", "f", got "k"' },
     { '{"const":{"a":[1]}}', '{"a":[1]}', true },
+    { '{"const":{"a":[1,{}]}}', '{"a":[1.0,{}]}', true },
+    { '{"const":{"a":1}}', '{"a":1,"b":2}', false, 'must be {"a":1}, is {"a":1,"b":2}' },
+    { '{"enum":[[],["a"]]}', '["b"]', false, 'expected one of [], ["a"], got ["b"]' },
     { '{"const":3}', "4", false, "must be 3, is 4" },
     { '{"minimum":1,"maximum":3}', "3", true },
     { '{"minimum":1}', "0", false, "must be at least 1, is 0" },
@@ -166,6 +169,19 @@ describe("the validator", function()
       assert.equal(encoded(json.decode(wanted)), encoded(out))
     end)
   end
+
+  it("passes over what isn't of a keyword's kind, and names it", function()
+    local s = json.decode [[{"type":null,"enum":null,"required":null,"properties":null,"patternProperties":null,
+      "prefixItems":null,"minimum":"3","exclusiveMinimum":true,"multipleOf":null,"minLength":null,"maxItems":"1",
+      "anyOf":null,"allOf":3,"dependentRequired":null,"$defs":null}]]
+    for _, value in ipairs { 1, "a", true, {}, { a = 1 }, json.array { 1, 2 }, json.null } do
+      assert.equal(encoded(value), encoded((assert(schema.check(value, s)))))
+    end
+    assert.equal(15, #schema.unhonoured(s))
+    s = { type = json.array { json.null, "string" }, required = "a", dependentRequired = { a = json.null } }
+    assert.equal("x", schema.check("x", s))
+    assert.is_truthy(select(2, schema.check({ a = 1 }, s)):find("or string, got", 1, true))
+  end)
 
   it("tells each problem on a line of its own, the first few", function()
     local s = schema.new { a = "string", b = "string" }

@@ -62,20 +62,24 @@ function output.mode(client, model)
   return mode, guessed
 end
 
+local function table_or_none(value)
+  return type(value) == "table" and value or {}
+end
+
 -- Strict is possible only where every object has all its properties, and no
 -- others.
 local function is_closed(s)
   if type(s) ~= "table" then return true end
-  if s.properties then
+  if type(s.properties) == "table" then
     local required = {}
-    for _, name in ipairs(s.required or {}) do required[name] = true end
+    for _, name in ipairs(table_or_none(s.required)) do required[name] = true end
     if s.additionalProperties ~= false then return false end
     for name, inner in pairs(s.properties) do
       if not required[name] or not is_closed(inner) then return false end
     end
   end
   for _, key in ipairs { "anyOf", "$defs", "definitions" } do
-    for _, inner in pairs(s[key] or {}) do
+    for _, inner in pairs(table_or_none(s[key])) do
       if not is_closed(inner) then return false end
     end
   end

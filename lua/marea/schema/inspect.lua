@@ -50,13 +50,30 @@ function inspect.resolve(root, ref)
   return at
 end
 
----- what is not looked at ----------------------------------------------------------
+---- keywords that say nothing ------------------------------------------------------
 
 local function set(words)
   local out = {}
   for word in words:gmatch("%S+") do out[word] = true end
   return out
 end
+
+local numbers = set [[ minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength minItems
+  maxItems minProperties maxProperties minContains maxContains ]]
+local tables = set [[ enum required properties patternProperties $defs definitions prefixItems dependentRequired
+  anyOf oneOf allOf ]]
+
+--- Why a keyword's value can't be used, or nil. Programs that write schemas leave
+--- nulls in them, and older drafts have other kinds of value.
+---@return string|nil
+function inspect.unusable(keyword, value)
+  local kind = type(value)
+  if numbers[keyword] and kind ~= "number" and kind ~= "cdata" then return "it is no number" end
+  if tables[keyword] and kind ~= "table" then return "it is no list and no object" end
+  if keyword == "type" and kind ~= "string" and kind ~= "table" then return "it is no name" end
+end
+
+---- what is not looked at ----------------------------------------------------------
 
 local one = set "items additionalProperties additionalItems propertyNames contains not if then else"
 local list = set "anyOf oneOf allOf prefixItems"
@@ -92,6 +109,8 @@ local function walk_map(found, path, value, root, keyword)
 end
 
 local function walk_keyword(found, path, keyword, value, root)
+  local why = inspect.unusable(keyword, value)
+  if why then return note(found, path, keyword, why) end
   if special[keyword] then return special[keyword](found, path, value, root) end
   if map[keyword] then return walk_map(found, path, value, root, keyword) end
   if list[keyword] or keyword == "items" and type(value) == "table" and value[1] ~= nil then

@@ -45,14 +45,28 @@ local function key_of(value)
   return ok and text:gsub("^(%-?%d+)%.0$", "%1") or tostring(value)
 end
 
+local function holds(a, b, equal)
+  for key, value in pairs(a) do
+    if not equal(value, b[key]) then return false end
+  end
+  return true
+end
+
 local function equal(a, b)
-  if type(a) == "number" or type(b) == "number" then return a == b end
-  return a == b or type(a) == type(b) and key_of(a) == key_of(b)
+  if type(a) ~= "table" or type(b) ~= "table" then return a == b end
+  return (json.is_array(a) == json.is_array(b) or next(a) == nil) and holds(a, b, equal) and holds(b, a, equal)
 end
 
 -- 3.0 and 3 are equal, and yet not the same JSON.
 local function differs(a, b)
   return a ~= b or math.type ~= nil and math.type(a) ~= math.type(b)
+end
+
+-- What a schema says under a keyword, if it can be used.
+local function said(s, keyword)
+  local value = s[keyword]
+  if value == nil or inspect.unusable(keyword, value) then return nil end
+  return value
 end
 
 ---- telling ----------------------------------------------------------------------
@@ -101,9 +115,14 @@ local function convert(value, kind, name)
   if kind == name then return value end
 end
 
+local function names_in(wanted)
+  local names = {}
+  for i, name in ipairs(type(wanted) == "table" and wanted or { wanted }) do names[i] = tostring(name) end
+  return names
+end
+
 local function check_type(state, wanted, value, path)
-  local kind = kind_of(value)
-  local names = type(wanted) == "table" and wanted or { wanted }
+  local kind, names = kind_of(value), names_in(wanted)
   for _, name in ipairs(names) do
     local converted = convert(value, kind, name)
     if converted ~= nil then return converted end
@@ -164,7 +183,7 @@ local strings = {
 ---- arrays -----------------------------------------------------------------------
 
 local function items_of(s)
-  local tuple = s.prefixItems
+  local tuple = said(s, "prefixItems")
   if json.is_array(s.items) then return s.items, s.additionalItems end   -- before 2020-12
   return tuple or {}, s.items
 end
@@ -206,7 +225,7 @@ end
 local function check_contains(state, s, list, path, whole)
   local n = 0
   for i = 1, #list do n = n + (try(state, s, list[i], path) and 1 or 0) end
-  local least, most = whole.minContains or 1, whole.maxContains or huge
+  local least, most = said(whole, "minContains") or 1, said(whole, "maxContains") or huge
   if n < least or n > most then fault(state, path, ("%d items are as some must be"):format(n)) end
 end
 
@@ -227,7 +246,7 @@ local function sorted(t)
 end
 
 local function is_required(s, name)
-  for _, required in ipairs(type(s.required) == "table" and s.required or {}) do
+  for _, required in ipairs(said(s, "required") or {}) do
     if required == name then return true end
   end
   return false
@@ -236,9 +255,9 @@ end
 -- The schemas that say what stands under a name: a list, or false if the
 -- object must have nothing of that name.
 local function schemas_for(s, name)
-  local found, properties = {}, s.properties
-  if type(properties) == "table" then found[1] = properties[name] end
-  for pattern, inner in pairs(s.patternProperties or {}) do
+  local found, properties = {}, said(s, "properties")
+  if properties then found[1] = properties[name] end
+  for pattern, inner in pairs(said(s, "patternProperties") or {}) do
     local matches = inspect.pattern(pattern)
     if matches and matches(name) then found[#found + 1] = inner end
   end
@@ -288,7 +307,7 @@ end
 
 local function check_required(state, names, object, path)
   for _, name in ipairs(names) do
-    if object[name] == nil then fault(state, path, ("%q is missing"):format(name)) end
+    if object[name] == nil then fault(state, path, ("%q is missing"):format(tostring(name))) end
   end
 end
 
@@ -298,7 +317,7 @@ end
 
 local function check_dependent(state, map, object, path)
   for _, name in ipairs(sorted(map)) do
-    if object[name] ~= nil then check_required(state, map[name], object, path) end
+    if object[name] ~= nil and type(map[name]) == "table" then check_required(state, map[name], object, path) end
   end
 end
 
@@ -391,27 +410,26 @@ local inside = { array = visit_items, object = visit_properties }
 local function check_kind(state, s, value, path)
   local kind = kind_of(value)
   for _, item in ipairs(checks[kind] or {}) do
-    local keyword, check = item[1], item[2]
-    if s[keyword] ~= nil then check(state, s[keyword], value, path, s) end
+    local wanted = said(s, item[1])
+    if wanted ~= nil then item[2](state, wanted, value, path, s) end
   end
   return inside[kind] and inside[kind](state, s, value, path) or value
 end
 
 local function visit_table(state, s, value, path)
-  if s.type ~= nil then
-    local wanted = s.nullable == true and value == null and "null" or s.type
-    value = check_type(state, wanted, value, path)
+  local wanted, enum = said(s, "type"), said(s, "enum")
+  if wanted then
+    value = check_type(state, s.nullable == true and value == null and "null" or wanted, value, path)
     if value == nil then return nil end
   end
-  if s.enum ~= nil then check_enum(state, s.enum, value, path) end
+  if enum then check_enum(state, enum, value, path) end
   if s.const ~= nil and not equal(s.const, value) then
     fault(state, path, ("must be %s, is %s"):format(shown(s.const), shown(value)))
   end
   value = check_kind(state, s, value, path)
   for _, keyword in ipairs(order) do
-    if s[keyword] ~= nil and value ~= nil then
-      value = combine[keyword](state, s[keyword], value, path, s)
-    end
+    local how = said(s, keyword)
+    if how ~= nil and value ~= nil then value = combine[keyword](state, how, value, path, s) end
   end
   return value
 end
