@@ -74,6 +74,13 @@ static int t_read_as (lua_State *L) {
 }
 
 
+/* what the engine names it; 0 once closed */
+static int t_id (lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)check(L)->waker.id);
+  return 1;
+}
+
+
 /* n: fewer bytes say too little to decide how the body is to be read */
 static int t_hold (lua_State *L) {
   check(L)->least = (size_t)luaL_checkinteger(L, 2);
@@ -146,8 +153,8 @@ static int t_close (lua_State *L) {
 
 static int t_gc (lua_State *L) {
   struct ltransfer *l = (struct ltransfer *)check(L);
-  l->transfer.pinned = 0;   /* an error may have left it so */
-  close_all(l);
+  transfer_free(&l->transfer);
+  recipe_free(&l->recipe);
   return 0;
 }
 
@@ -403,7 +410,7 @@ static int t_collect (lua_State *L) {
   pin(L, l);
   lua_pushlstring(L, buf_data(b), buf_len(b));
   buf_clear(b);
-  return unpin(l, 1);
+  return unpin(l, 1);   /* closed, it keeps no memory */
 }
 
 
@@ -417,6 +424,7 @@ static const luaL_Reg methods[] = {
   { "forget",   t_forget },
   { "head",     t_head },
   { "hold",     t_hold },
+  { "id",       t_id },
   { "learn",    t_learn },
   { "peek",     t_peek },
   { "pull",     t_pull },

@@ -483,9 +483,16 @@ void transfer_close (struct transfer *t) {
   t->done = 1;
   if (t->pinned) return;
   buf_free(&t->head);
-  buf_free(&t->run);
+  buf_give_back(&t->run);   /* its reader may have been another */
   sse_free(&t->in);
   shape_free(&t->shape);
+}
+
+
+void transfer_free (struct transfer *t) {
+  t->pinned = 0;   /* an error may have left it so */
+  transfer_close(t);
+  buf_free(&t->run);
 }
 
 

@@ -65,8 +65,10 @@ struct transfer {
 ** transfer must be closed in any case. */
 int transfer_start (struct transfer *t, struct template *template, usec total);
 
-/* Harmless twice, and at any moment outside of libcurl's callbacks. */
+/* Harmless twice, and at any moment outside of libcurl's callbacks. What is in
+** `run` can still be had. */
 void transfer_close (struct transfer *t);
+void transfer_free (struct transfer *t);
 
 /* While Lua values are made of what was received, a finalizer may run: it may
 ** close the transfer, or drive the loop. While `pinned` is set the bytes stay

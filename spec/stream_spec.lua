@@ -180,6 +180,23 @@ describe("the readers of a stream", function()
     for _ = 1, 2 do assert.same({}, { stream:next() }) end
   end)
 
+  it("beside a for goes on where it is, and it where next was", function()
+    local events = {}
+    for i, fields in ipairs { { content = "a" }, { content = "b" }, { reasoning_content = "r1" },
+      { reasoning_content = "r2" }, { content = "c" }, { reasoning_content = "r3", content = "d" },
+      { content = "e" }, { content = "f" }, { content = "g", finish = "stop" } } do
+      events[i] = chunk(fields)
+    end
+    local stream = assert(stream_of(sse(events)))
+    local text = stream:text()
+    local seen = {}
+    for _, read in ipairs { "text", "next", "next", "text", "next", "text", "text", "next", "text", "text" } do
+      if read == "text" then seen[#seen + 1] = text()
+      else seen[#seen + 1] = stream:next().text end
+    end
+    assert.equal("a b r1 c r3 d e f g", table.concat(seen, " "))
+  end)
+
   it("may begin with next and go on with a for", function()
     local stream = assert(stream_of(sse(HELLO)))
     assert.equal("Hel", stream:next().text)

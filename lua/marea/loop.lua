@@ -169,7 +169,8 @@ function loop.is_stuck()
   return not loop.has_queued()
 end
 
--- Drives the loop until the record is awake, or says why that can't be.
+-- Drives the loop until the record is awake, or says why that can't be, or that
+-- the task was cancelled.
 local function drive(waiter, task)
   local quiet = waiter.id and nested > MAX_NESTED
   while not waiter.awake do
@@ -183,6 +184,7 @@ local function drive(waiter, task)
       quiet = false
     end
   end
+  return task and task.cancelled    -- meanwhile, as it may be for one that has yielded
 end
 
 -- Whoever blocks a host has no time to keep.

@@ -161,6 +161,7 @@ local function take_chunk(s, chunk, kind)
     return fail_as_said(s, chunk)
   end
   collect(s)
+  s.quick = nothing      -- what comes of it goes before any text that follows
   if not s.chosen then choose_gather(s, chunk) end
   local event, key = s.gather:add(chunk, s.queue)
   if event then learn(s, event, key, chunk) else s.transfer:forget() end

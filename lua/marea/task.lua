@@ -58,6 +58,7 @@ local function close_owned(t)
   while owned and next(owned) do
     local transfer, release = next(owned)
     owned[transfer] = nil
+    loop.interrupt(transfer:id())     -- another task may read it
     transfer:close()
     release()
   end

@@ -53,7 +53,7 @@ function transfer.new(answer, deadline)
   local self = setmetatable({ answer = answer, first = first, due = due, over = over, taken = 0, mode = "held",
     failed = answer.failure, is_late = false, is_closed = false }, metatable)
   cut_at(self, deadline)
-  return self, self      -- any value names a waker, as long as it is its own
+  return self, self:id()
 end
 
 ---- waiting ----------------------------------------------------------------------
@@ -66,8 +66,8 @@ end
 
 local function stop_timer(self)
   if not self.timer then return end
-  self.timer:close()
   loop.forget(self.timer_id)
+  self.timer:close()
   self.timer = nil
 end
 
@@ -93,6 +93,9 @@ function methods:done()
 end
 
 function methods:closed() return self.is_closed end
+
+-- Any value names a waker, as long as it is its own.
+function methods:id() return self end
 
 function methods:close()
   self.is_closed = true
