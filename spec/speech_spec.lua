@@ -10,6 +10,7 @@ local leaks = require("spec.support.leaks")
 local marea = require("marea")
 local server = require("spec.support.server")
 
+local PATIENCE = os.getenv("MAREA_SANITIZED") and 120 or 10   -- seconds that no test needs
 local CLOSES = _VERSION >= "Lua 5.4"    -- does a `for` left by break close?
 -- KiB that may be there beyond what is needed; a sanitizer keeps what was freed.
 local SLACK = os.getenv("MAREA_SANITIZED") and 400000 or 16000
@@ -22,7 +23,7 @@ local function script(...)
 end
 
 local function client_of(f, options)
-  local all = { base_url = f.base_url, model = "m", max_retries = 0, timeout = 10 }
+  local all = { base_url = f.base_url, model = "m", max_retries = 0, timeout = PATIENCE }
   for name, value in pairs(options or {}) do all[name] = value end
   return marea.client(all)
 end

@@ -839,7 +839,7 @@ describe("tasks", function()
 
     it("cancels f at the point where it waits; the caller alone hears of a timeout", function()
       local seen
-      local value, err = marea.timeout(0.02, function()
+      local value, err = marea.timeout(0.2, function()
         local _, inside = pcall(marea.sleep, 5)
         seen = inside
         error(inside, 0)
