@@ -29,6 +29,7 @@ local tests = {
   ["a string or a table"] = function(v)
     return type(v) == "string" or type(v) == "table"
   end,
+  ["a number"] = function(v) return type(v) == "number" and v == v end,
   ["a number of at least 0"] = function(v) return type(v) == "number" and v >= 0 end,
   ["a boolean or a function"] = function(v)
     return type(v) == "boolean" or type(v) == "function"

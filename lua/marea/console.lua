@@ -221,6 +221,11 @@ function show.handoff(self, event)
   line(self, paint(self, "cyan", ("%s %s"):format(self.marks.handoff, one_line(event.to))))
 end
 
+-- Whose turn it is, in a team.
+function show.turn(self, event)
+  line(self, paint(self, "bold", ("[%s]"):format(one_line(event.agent))))
+end
+
 function show.pending(self, event)
   for _, item in ipairs(event.pending) do
     line(self, paint(self, "yellow", ("%s %s"):format(self.marks.waits,

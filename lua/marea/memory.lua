@@ -4,6 +4,8 @@
 -- with each call of a run, and never into the history. This one keeps a list.
 
 local check = require "marea.check"
+local lazy = require("marea.compat").lazy
+local vectors = lazy "marea.memory.vector"
 
 ---@class marea.memory
 local memory = {}
@@ -44,6 +46,26 @@ end
 function methods:clear()
   self.items = {}
   return self
+end
+
+--- A memory that is asked for what is like something; see memory/vector.lua. nil
+--- and an error where its file can't be read.
+---@param options marea.VectorMemoryOptions
+---@return marea.VectorMemory|nil, marea.error|nil
+function memory.vector(options)
+  local made, err = vectors.new(options, 2)
+  return made, err
+end
+
+--- Cuts a document into pieces of at most `size` (1000) bytes that share about
+--- `overlap` (100), each with the `line` it begins at and, where a `source` is
+--- given, `source` as "tides.md:12".
+---@param text string
+---@param options { size: integer|nil, overlap: integer|nil, source: string|nil }|nil
+---@return { text: string, line: integer, source: string|nil }[]
+function memory.chunk(text, options)
+  local list = require "marea.memory.chunk"(text, options, 2)
+  return list
 end
 
 return memory

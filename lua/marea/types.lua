@@ -483,6 +483,17 @@
 ---@field memory? table what else is recalled: anything with `query(text)`
 ---@field stop? function|table a condition: returns a reason, or nothing
 
+---@class marea.VectorMemoryOptions what `marea.memory.vector` takes
+---@field client marea.Client whose model makes the vectors
+---@field model? string
+---@field top_k? integer how many are recalled (4)
+---@field min_score? number none below this likeness, from -1 to 1
+---@field path? string a file it is kept in
+---@field store? "sqlite"|"file" what a new file is (SQLite where its module is there)
+---@field max? integer items it holds (100,000)
+---@field params? table further parameters of each call, such as `dimensions`
+---@field call? marea.CallOptions
+
 ---@class marea.TeamOptions what every team takes, beside its members in the list part
 ---@field [integer] marea.Agent|marea.Team|marea.UserProxy
 ---@field name? string ("team")

@@ -8,6 +8,7 @@ local compat = require "marea.compat"
 local approval = compat.lazy "marea.agent.approval"
 local check = require "marea.check"
 local Error = require "marea.error"
+local input_check = require "marea.agent.input"
 local events = compat.lazy "marea.agent.events"
 local party = require "marea.agent.party"
 local runs = require "marea.team.run"
@@ -144,13 +145,6 @@ local function check_run(level, who, options)
   end
 end
 
-local function check_input(level, who, input)
-  local kind = type(input)
-  if kind ~= "string" and kind ~= "table" and input ~= nil then
-    check.fail(level + 1, who, "a text, a message or a list of messages", input)
-  end
-end
-
 local function is_busy(state)
   local holder = busy[state]
   return holder == true or holder ~= nil and holder.status == "running"
@@ -197,7 +191,7 @@ end
 ---@return marea.AgentResult|nil, marea.error|nil
 function methods:run(input, options)
   local state = conversation_of(self, "run")
-  check_input(1, "team:run", input)
+  input_check.check(1, "team:run", input)
   check_run(1, "team:run", options)
   take(self, state, 2)
   return perform(new_run(self, state, options), input)
@@ -210,7 +204,7 @@ end
 ---@return marea.AgentStream
 function methods:stream(input, options)
   local state = conversation_of(self, "stream")
-  check_input(1, "team:stream", input)
+  input_check.check(1, "team:stream", input)
   check_run(1, "team:stream", options)
   take(self, state, 2)
   return stream_of(new_run(self, state, options), input)
