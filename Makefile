@@ -92,7 +92,16 @@ objs  = $(patsubst csrc/%.c,$(BUILD_DIR)/obj/%.o,$(1))
 OBJS  = $(call objs,$(wildcard csrc/*.c))
 LUA_FILES = $(shell find lua -name '*.lua' 2>/dev/null)
 
-COMPILE = $(CC) -std=c99 -D_GNU_SOURCE -fPIC $(WARN) $(CFLAGS) $(CPPFLAGS) \
+# What makes mistakes of ours harder to use. A sanitizer does more than all of
+# it; who says something of FORTIFY_SOURCE himself, or wants no optimizer, which
+# it needs, gets none of ours.
+FORTIFY = $(call once,FORTIFY,$(shell $(call has,,-O2 -D_FORTIFY_SOURCE=3 -Werror -include stdio.h -c) && \
+  echo 3 || echo 2))
+HARDEN = $(if $(findstring -fsanitize,$(CFLAGS)),,-fstack-protector-strong \
+  $(if $(findstring FORTIFY,$(CFLAGS) $(CPPFLAGS)),,$(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)), \
+    -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY))))
+
+COMPILE = $(CC) -std=c99 -D_GNU_SOURCE -fPIC $(WARN) $(HARDEN) $(CFLAGS) $(CPPFLAGS) \
   $(LUA_CFLAGS) $(CURL_CFLAGS) $(UV_CFLAGS)
 
 # Only luaopen_* is exported, so that nothing here is taken for a function of
@@ -103,7 +112,7 @@ LIBFLAG ?= -bundle -undefined dynamic_lookup
 ONLY_OPEN = -Wl,-exported_symbol,_luaopen_*
 else
 LIBFLAG ?= -shared
-ONLY_OPEN = -Wl,--version-script=$(BUILD_DIR)/exports -Wl,-z,nodelete
+ONLY_OPEN = -Wl,--version-script=$(BUILD_DIR)/exports -Wl,-z,nodelete -Wl,-z,relro,-z,now
 endif
 LINK = $(CC) $(LIBFLAG) $(LDFLAGS) $(ONLY_OPEN)
 
