@@ -83,6 +83,24 @@ describe("the README", function()
     end
   end)
 
+  it("has a place in its tree for every file", function()
+    local named = {}
+    for line in text:match("\n## The tree\n(.-)\nspec/"):gmatch("\n  ([^\n]+)") do
+      for name in (line .. "   "):match("^(.-)   "):gmatch("%S+") do named[name] = true end
+    end
+    for path in child.command("ls csrc/*.c lua/marea/*.lua lua/marea/*/*.lua"):gmatch("%S+") do
+      local name = path:gsub("^csrc/", ""):gsub("^lua/marea/", ""):gsub("%.%w+$", "")
+      assert.is_true(named[name] or named[name:gsub("/.*$", "/*")], path)
+    end
+  end)
+
+  it("names every kind of error", function()
+    local kinds = text:match("\n## Errors\n(.-)\n## ")
+    for _, kind in ipairs(require("marea.error").kinds) do
+      assert.is_truthy(kinds:find("\n|[^|]*`" .. kind .. "`"), kind)
+    end
+  end)
+
   it("has its tables of providers as the presets have it: `make readme` sees to that", function()
     local table_of = require("spec.support.provider_table")
     assert.is_true(table_of.put(text) == text, "the tables are stale: make readme")
