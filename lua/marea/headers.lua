@@ -17,10 +17,6 @@ function mt.__index(t, name)
   return rawget(t, name:lower())
 end
 
--- The values of headers that came more than once, by headers table. A joined
--- value can't be parted again, and few responses have any.
-local repeated = setmetatable({}, { __mode = "k" })
-
 local function add(fields, order, name, value)
   local list = fields[name]
   if not list then
@@ -38,17 +34,11 @@ local function trim(s)
 end
 
 local function finish(fields, order)
-  local h, lists = {}, nil
+  local h = {}
   for i = 1, #order do
     local name = order[i]
-    local list = fields[name]
-    h[name] = name == "set-cookie" and list or table.concat(list, ", ")
-    if #list > 1 then
-      lists = lists or {}
-      lists[name] = list
-    end
+    h[name] = name == "set-cookie" and fields[name] or table.concat(fields[name], ", ")
   end
-  if lists then repeated[h] = lists end
   return setmetatable(h, mt)
 end
 
@@ -91,18 +81,6 @@ function headers.get(h, name)
   local value = h and h[name:lower()]
   if type(value) == "table" then return value[1] end
   return value
-end
-
---- Every value a header came with, in order.
----@return string[]
-function headers.all(h, name)
-  name = name:lower()
-  local lists = repeated[h]
-  local list = lists and lists[name] or h[name]
-  if type(list) ~= "table" then return { list } end
-  local out = {}
-  for i = 1, #list do out[i] = list[i] end
-  return out
 end
 
 local TOKEN = "^[%w!#$%%&'*+%-.^_`|~]+$"

@@ -216,22 +216,12 @@ local function error_retried(err)
   return status_retried(err.status)
 end
 
--- Whatever the failure was, nothing may be sent again in these states.
-local function forbidden(state)
-  if state.delivered then return "output was handed over" end
-  if state.replayable == false then return "the body can't be sent twice" end
-  if state.max_retries and (state.retries or 0) >= state.max_retries then return "no retries left" end
-  return nil
-end
-
 ---@class marea.retry.state
----@field delivered? boolean output of this call reached the caller
----@field replayable? boolean false where the body can't be sent again
 ---@field retries? integer retries already made
 ---@field max_retries? integer
 ---@field now? number wall clock, for a retry-after that is a date
 
---- Whether to try again.
+--- Whether to try again. Nobody asks once output was handed over (request.lua).
 ---@param failure table|integer a marea.error, or a status
 ---@param headers? table values by lower-case name
 ---@param state? marea.retry.state
@@ -239,8 +229,7 @@ end
 ---@return string|nil reason why not
 function retry.should(failure, headers, state)
   state = state or {}
-  local reason = forbidden(state)
-  if reason then return false, reason end
+  if state.max_retries and (state.retries or 0) >= state.max_retries then return false, "no retries left" end
   local is_status = type(failure) == "number"
   local wait = retry.after(headers, state.now) or (not is_status and failure.retry_after or nil)
   if wait and wait > retry.max_wait then return false, "the wait asked for is too long" end
