@@ -9,7 +9,6 @@ local calls = require "marea.call"
 local check = require "marea.check"
 local embeddings = require("marea.compat").lazy "marea.embeddings"
 local endpoints = require "marea.endpoints"
-local files = require("marea.compat").lazy "marea.files"
 local forms = require("marea.compat").lazy "marea.form"
 local limiter = require("marea.compat").lazy "marea.limiter"
 local reading = require "marea.reading"
@@ -201,7 +200,6 @@ local function check_delivery(level, who, options, allowed, streamed)
   if options.to and (options.stream or streamed) then
     error(who .. ": an answer is streamed, or saved with `to`, not both", level + 2)
   end
-  if options.to then files.check_path(level + 1, who .. ", options, to", options.to) end
 end
 
 local BYTES, NOT_BYTES = { to = true, stream = true }, {}
