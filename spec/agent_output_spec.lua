@@ -131,6 +131,18 @@ describe("structured output", function()
     assert.equal("validation", select(2, by_tool:run "x").kind)
   end)
 
+  it("given by the tool beside a call that waits is not lost when the run goes on", function()
+    local function made(replies)
+      local f = agents.tool("f", nil, { approve = true })
+      return agent_of(replies, { output_mode = "tool", tools = { f } })
+    end
+    local asking = made { agents.calling { { "final_answer", GOOD }, { "f" } } }
+    local data = marea.json.decode(marea.json.encode(asking:run "x"))
+    assert.equal("pending", data.stop)
+    local result = assert(made({}):resume(data, { [data.pending[1].id] = true }))
+    assert.same({ "done", { name = "Ada", age = 36 } }, { result.stop, result.output })
+  end)
+
   it("is not asked for again when it was cut, or refused: these are said", function()
     local agent = agent_of { { text = '{"name":"A', finish_reason = "length" }, { refusal = "no" } }
     local result = assert(agent:run "x")

@@ -92,6 +92,8 @@ describe("marea.dump", function()
       'the registry has nothing called "os"' },
     { "an agent that isn't there", function(d) d.root = "9:x" end, "an agent is missing" },
     { "a value without a form", function(d) root(d).options.name = {} end, "a value has no form" },
+    { "an option that is none", function(d) root(d).options.__index = { data = 1 } end, "unknown option" },
+    { "an agent within itself", function(d) root(d).options.memory = { agent = d.root } end, "is within itself" },
     { "a broken conversation", function(d) root(d).conversation.version = 7 end, "it is of version 7" },
   }
   for _, case in ipairs(damage) do

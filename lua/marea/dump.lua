@@ -154,16 +154,24 @@ local function read_value(state, item)
   return out
 end
 
--- Agents are made before their handoffs are: these go round.
+local function make_agent(options)
+  local ok, made = pcall(agents.new, options)
+  if not ok then refuse((tostring(made):gsub("^[^\n:]+:%d+: ", ""))) end
+  return made
+end
+
+-- Agents are made before their handoffs are: these go round. Nothing else may.
 function read_agent(state, key)
   if state.made[key] then return state.made[key] end
+  if state.begun[key] then refuse "an agent is within itself" end
+  state.begun[key] = true
   local saved = state.data.agents[key]
   if type(saved) ~= "table" or type(saved.options) ~= "table" then refuse "an agent is missing" end
   local options = {}
   for name, item in pairs(saved.options) do
     if name ~= "handoffs" then options[name] = read_value(state, item) end
   end
-  local agent = agents.new(options)
+  local agent = make_agent(options)
   state.made[key] = agent
   if saved.options.handoffs then agent.handoffs = read_value(state, saved.options.handoffs) end
   local ok, err = agent:load(saved.conversation)
@@ -183,7 +191,7 @@ local loaders = {
   result = load_result,
   agent = function(data, registry)
     if type(data.agents) ~= "table" then refuse "it holds no agents" end
-    return read_agent({ data = talks.copy(data), registry = registry, made = {} }, data.root)
+    return read_agent({ data = talks.copy(data), registry = registry, made = {}, begun = {} }, data.root)
   end,
 }
 

@@ -121,7 +121,7 @@ local function judge_final(run, call)
     run.failed = output.too_many(run, problem)
     return fail(call, output.complaint(problem))
   end
-  call.content, run.final, run.output = "Taken.", true, value
+  call.content, call.final, run.final, run.output = "Taken.", true, true, value
 end
 
 -- What waited for a person may be of another process: its tool must still be there
@@ -139,7 +139,7 @@ end
 
 -- Returns the reason to stop the run, if there is one.
 local function judge(run, call)
-  if call.content then return nil end
+  if call.content and not call.final then return nil end     -- a final answer may have waited for its neighbours
   local known = run.kits(run.agent).by_name[call.name]
   if run.agent.output and call.name == output.TOOL then return judge_final(run, call) end
   if not known then return unknown_tool(run, call) end

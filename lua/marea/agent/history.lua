@@ -21,6 +21,7 @@ local history = {}
 ---@field started boolean|nil
 ---@field pending boolean|nil a person must be asked
 ---@field approved boolean|nil a person was asked
+---@field final boolean|nil it gave the answer that `output` asks for
 ---@field handoff string|nil the agent it hands over to
 ---@field nested table|nil state of the agent it runs, while that one waits for a person
 

@@ -7,6 +7,8 @@ local tool = require "marea.tool"
 
 local kit = {}
 
+kit.FINAL = "final_answer"      -- gives the answer that `output` asks for, where a tool does
+
 local PREFIX = "transfer_to_"
 
 local function slug(name)
@@ -25,6 +27,13 @@ local function handoff_wire(agent)
     parameters = { type = "object", properties = {} } } }
 end
 
+-- Who has a conversation is known by name.
+local function check_names(agent, other)
+  if other ~= agent and other.name == agent.name then
+    error(("marea.agent: %q hands over to another of that name"):format(agent.name), 0)
+  end
+end
+
 local function add(self, name, what, wire)
   if self.by_name[name] then error(("marea.agent: two tools are called %q"):format(name), 0) end
   self.by_name[name] = what
@@ -38,8 +47,12 @@ function kit.new(agent, outside)
   for _, one in ipairs(agent.tools or {}) do add(self, one.name, { tool = one }, tool.wire(one)) end
   for _, other in ipairs(agent.handoffs or outside or {}) do
     if other ~= agent then
-      add(self, kit.handoff_name(other.name), { handoff = other }, handoff_wire(other))
+      check_names(agent, other)
+    add(self, kit.handoff_name(other.name), { handoff = other }, handoff_wire(other))
     end
+  end
+  if agent.output and self.by_name[kit.FINAL] then
+    error(("marea.agent: a tool is called %q, as is the one for `output`"):format(kit.FINAL), 0)
   end
   return self
 end

@@ -5,13 +5,14 @@
 
 local Error = require "marea.error"
 local json = require "marea.json"
+local kit = require "marea.agent.kit"
 local lazy = require("marea.compat").lazy
 local partial = lazy "marea.partial"
 local schema = require "marea.schema"
 
 local output = {}
 
-output.TOOL = "final_answer"
+output.TOOL = kit.FINAL
 
 ---@alias marea.output_mode "json_schema"|"json_object"|"tool"|"prompt"
 
