@@ -65,6 +65,21 @@ function client.through(self, transport)
   return make(s)
 end
 
+--- Sends a request and returns its answer, whose body is the caller's to read as
+--- it comes, and to let go of; or nil and an error.
+---@param self marea.Client
+---@param endpoint { method: string, path: string, accept: string }
+---@param body string|nil
+---@param options table as a call's second table
+---@return marea.Answer|nil, marea.error|marea.Call
+function client.exchange(self, endpoint, body, options)
+  local call = calls.new(private[self], endpoint, true, body, options, 1)
+  call.accept, call.any = endpoint.accept, true
+  local answer, err = request.send(call)
+  if not answer then return nil, err end
+  return answer, call
+end
+
 local function settings_of(self, who)
   local s = private[self]
   if not s then error("call it with a colon: " .. who, 3) end
