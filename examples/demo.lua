@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What `make demo` runs: an answer streamed word by word, then a model that
--- calls a Lua function and answers from what it returned. Talks to the provider
+-- What `make demo` runs: an answer streamed word by word, then an agent that has
+-- a Lua function called and answers from what it returned. Talks to the provider
 -- the environment names (see common.lua), or else to the bundled one, which is
 -- a script behind real HTTP and needs neither a key nor a network.
 
@@ -10,74 +10,39 @@ local net = require "marea.net"
 local bundled = require "examples.bundled"
 local common = require "examples.common"
 
-local MAX_STEPS = 5
 local WORD_DELAY_MS = 40
 
----- the conversation ----------------------------------------------------------
-
-local function get_weather(arguments)
-  return { city = arguments.city, temperature_c = 21, sky = "clear" }
-end
-
-local tools = { {
-  type = "function",
-  ["function"] = {
-    name = "get_weather", description = "Current weather of a city",
-    parameters = {
-      type = "object", properties = { city = { type = "string" } }, required = { "city" },
-    },
-  },
-} }
+local weather = marea.tool {
+  name = "get_weather", description = "Current weather of a city", parameters = { city = "string" },
+  run = function(arguments) return { city = arguments.city, temperature_c = 21, sky = "clear" } end,
+}
 
 local printable = common.printable()
-local pieces = 0
 
-local function say(text)
-  io.write(text)
-  io.flush()
-end
-
-local function call_tool(call)
-  local result = { error = "no such function, or arguments that are not JSON" }
-  if call.name == "get_weather" and call.arguments then result = get_weather(call.arguments) end
-  result = marea.json.encode(result)
-  print(printable(("  Lua runs %s(%s) -> %s"):format(call.name, call.arguments_json, result)))
-  return { role = "tool", tool_call_id = call.id, content = result }
-end
-
--- One answer, printed as it comes. Returns whether it called a function.
-local function step(client, messages, offered)
-  local stream = assert(client.chat.completions:create {
-    messages = messages, tools = offered, stream = true,
-  })
-  for event in stream:events() do
-    if event.type == "text" then
-      say(printable(event.text))
-      pieces = pieces + 1
-    end
-  end
-  local completion = assert(stream:result())
-  messages[#messages + 1] = completion.choices[1].message
-  for _, call in ipairs(completion.tool_calls) do
-    messages[#messages + 1] = call_tool(call)
-  end
-  return #completion.tool_calls > 0
-end
-
-local function ask(client, question, offered)
+local function stream_answer(client, question)
   print("\n> " .. question)
-  local messages = { { role = "user", content = question } }
-  for _ = 1, MAX_STEPS do
-    if not step(client, messages, offered) then return print() end
+  local stream = assert(client.chat.completions:create {
+    messages = { { role = "user", content = question } }, stream = true,
+  })
+  local pieces, from = 0, core.now()
+  for text in stream:text() do
+    io.write(printable(text))
+    io.flush()
+    pieces = pieces + 1
   end
-  error("the model called functions " .. MAX_STEPS .. " times and never answered", 0)
+  print(("\n(%d pieces in %.1f s)"):format(pieces, core.now() - from))
+end
+
+local function run_agent(client, question)
+  print("\n> " .. question)
+  local agent = marea.agent { client = client, name = "meteo", tools = { weather } }
+  return assert(marea.console():show(agent:stream(question)))
 end
 
 local function talk(options)
-  local client, from = marea.client(options), core.now()
-  ask(client, "Say hello to a Lua programmer, in one sentence.")
-  ask(client, "What is the weather in Madrid?", tools)
-  print(("\n%d pieces of text, streamed in %.1f s."):format(pieces, core.now() - from))
+  local client = marea.client(options)
+  stream_answer(client, "Say hello to a Lua programmer, in one sentence.")
+  run_agent(client, "What is the weather in Madrid?")
 end
 
 local function report(err)

@@ -227,7 +227,7 @@ describe("the demo", function()
     assert.equal(0, status, output)
     says(output, "a script (no model)")
     says(output, "\nA script, not a model, answers.")
-    says(output, 'Lua runs get_weather({"city":"Madrid"})')
+    says(output, 'get_weather(city: "Madrid")')
     says(output, "A script, not a model: get_weather returned")
   end)
 
