@@ -117,12 +117,15 @@ function scenarios.left()
   return #ways
 end
 
--- Streams that only the collector ends, also from a finalizer.
+-- Streams that only the collector ends, also from a finalizer; but LuaJIT itself
+-- hangs in finalizers that use `pairs` where that has been compiled.
+local may_finalize = plan.no_jit or not rawget(_G, "jit")
+
 function scenarios.abandoned()
   for i = 1, 5 do
     local stream = open("stalling")
     stream:next()
-    if i % 2 == 0 then on_collect(function() stream:close() end) end
+    if may_finalize and i % 2 == 0 then on_collect(function() stream:close() end) end
   end
   return "done"
 end
