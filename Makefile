@@ -228,6 +228,18 @@ test: deps-test | build/npm  ## run the specs on each of LUAS (SPEC=file narrows
 	  $(if $(filter-out $(firstword $(LUAS)),$v),$(NO_HOSTS),$(ALL_SPECS))))$(newline))
 	$(totals)
 
+# those that measure memory or time, or run no Lua of this process
+NOT_GC = $(HEAVY) spec/leak_spec.lua spec/c_spec.lua spec/host_spec.lua
+GC_SPECS ?= $(filter-out $(NOT_GC),$(shell find spec -name '*_spec.lua' | sort))
+GC_LUAS ?= 5.4 5.1
+
+test-gc: deps-test  ## run GC_SPECS on GC_LUAS with a collection always under way
+	@for v in $(GC_LUAS); do $(MAKE) all LUA_VERSION=$$v || exit 1; done
+	@: > build/counts
+	$(foreach v,$(GC_LUAS),$(call specs,$v,build/$v,MAREA_SANITIZED=1,\
+	  --helper=spec/support/collect_always.lua $(or $(SPEC),$(GC_SPECS)))$(newline))
+	$(totals)
+
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 ASAN = MAREA_SANITIZED=1 UBSAN_OPTIONS=print_stacktrace=1 \
   ASAN_OPTIONS=detect_leaks=1 env LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so)
@@ -366,5 +378,5 @@ help:  ## this list
 
 MAKEFLAGS += --no-print-directory
 .SECONDARY:
-.PHONY: all doc readme static nvim install uninstall test asan valgrind demo bench bench-peers fuzz fuzz-smoke torture torture-smoke lint \
+.PHONY: all doc readme static nvim install uninstall test test-gc asan valgrind demo bench bench-peers fuzz fuzz-smoke torture torture-smoke lint \
   deps deps-fuzz clean help FORCE
