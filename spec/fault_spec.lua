@@ -118,10 +118,10 @@ describe("a fault of the transport", function()
       local piece = ("x"):rep(2800)
       local bytes = HEAD .. text(piece)
       local replies = {}
-      for i = 1, 60 do replies[i] = { { send = bytes }, { rst = true } } end
+      for i = 1, 100 do replies[i] = { { send = bytes }, { rst = true } } end
       local f = s:script(replies)
       local client = faults.client(f)
-      for _ = 1, 60 do
+      for _ = 1, 100 do
         local got, err = faults.read(client)
         assert.equal(#piece, #(got or ""))
         assert.equal("truncated", err.kind)
