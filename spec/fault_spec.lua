@@ -2,6 +2,7 @@
 -- Faults of the transport, each really made on a socket: what the caller is
 -- told, what he keeps of what had come, and that nothing is left behind.
 
+local child = require("spec.support.child")
 local socket = require("socket")
 local faults = require("spec.support.faults")
 local loop = require("marea.loop")
@@ -309,6 +310,24 @@ describe("a fault of the transport", function()
       assert.equal("connection", err.kind)
       assert.truthy(err.message:find("name.invalid", 1, true))
     end)
+  end)
+
+  it("is told to each of many calls where descriptors run out", function()
+    local f = s:script({ { { sleep = 0.3 }, faults.good() } }, { repeat_last = true })
+    assert.equal("true\t40\n", (child.starved(25, [[
+      local marea, base_url = require "marea", ...
+      local client = marea.client { base_url = base_url, model = "m", max_retries = 0 }
+      local well, refused = 0, 0
+      marea.run(function()
+        for _ = 1, 40 do
+          marea.spawn(function()
+            local answer, err = client:ask "Hola"
+            if answer then well = well + 1 else refused = refused + (err.kind == "connection" and 1 or 0) end
+          end)
+        end
+      end)
+      print(well > 0 and refused > 0, well + refused)
+    ]], f.base_url)))
   end)
 
   describe("of a connection that was kept", function()

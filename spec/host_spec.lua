@@ -2,6 +2,7 @@
 -- Hosts with a loop of their own: one that calls `step` once a frame, and one
 -- that polls a descriptor.
 
+local child = require("spec.support.child")
 local marea = require("marea")
 local loop = require("marea.loop")
 local socket = require("socket")
@@ -60,6 +61,31 @@ describe("a host", function()
         longest * 1000, busiest * 1000)
       assert.is_true(busiest < SLOW / 60, said)
       assert.is_true(longest < 0.25 * SLOW, said)
+    end)
+
+    it("loads nothing in its frames: all that calls and their errors need is there before", function()
+      local f = s:script({ { status = 500, body = "<html><h1>down</h1></html>",
+        headers = { ["content-type"] = "text/html", ["retry-after-ms"] = "1" } } }, { repeat_last = true })
+      local output = child.code([[
+        local marea, good, bad = require "marea", ...
+        local client = marea.client { base_url = good, model = "m" }
+        local failing = marea.client { base_url = bad, model = "m", max_retries = 1 }
+        local nobody = marea.client { base_url = "http://127.0.0.1:9/v1", model = "m", max_retries = 0 }
+        local task = marea.spawn(function()
+          local stream = assert(client.chat.completions:create { stream = true,
+            messages = { { role = "user", content = "Hola" } } })
+          for event in stream:events() do print(event.text) break end
+          local _, err = failing:ask "Hola"
+          print(err.kind)
+          _, err = nobody:ask "Hola"
+          print(err.kind, client:ask "Hola")
+        end)
+        local step, before = marea.step, {}
+        for name in pairs(package.loaded) do before[name] = true end
+        while task.status == "running" do step() end
+        for name in pairs(package.loaded) do if not before[name] then print("loaded: " .. name) end end
+      ]], { s.base_url, f.base_url })
+      assert.equal(("A\nserver\nconnection\t%s\n"):format(TEXT), (output:gsub("^A ", "A")))
     end)
 
     it("is not kept when there is nothing to do, or only something to wait for", function()

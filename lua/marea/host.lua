@@ -6,6 +6,7 @@ local check = require "marea.check"
 local loop = require "marea.loop"
 local luv = require("marea.compat").lazy "marea.driver.luv"
 local task = require "marea.task"
+require("marea.compat").load "marea.ready"
 
 local MOST = 0.8         -- of the budget: what is under way when time is up takes the rest
 
@@ -13,14 +14,6 @@ local host = {}
 
 local attached           -- the luv the engine is driven by, if any
 local stepping = false   -- inside `step`
-local ready = false      -- what a stream needs is loaded
-
--- What is loaded when first needed elsewhere is loaded here when a host first
--- shows up: in the middle of a game it would cost a frame.
-local function get_ready()
-  ready = true
-  for _, name in ipairs { "net", "client", "stream", "error" } do require("marea." .. name) end
-end
 
 -- Neovim runs luv's callbacks where most of its API is forbidden.
 local function neovim()
@@ -42,7 +35,6 @@ function host.attach(uv)
   if attached == uv then return end
   if attached then error("marea.attach: another loop is attached already", 2) end
   attached = uv
-  get_ready()
   local vim = neovim()
   loop.drive(luv.new(uv, {
     schedule = vim and vim.schedule or call,
@@ -61,15 +53,14 @@ local function go_on(over)
 end
 
 --- Once a frame: lets everything go on for at most `budget` seconds (default
---- 0.002), without waiting. The first call takes a few milliseconds more: it
---- loads what is needed.
+--- 0.002), without waiting. What is needed is loaded when `marea.step` is first
+--- named, which takes a few milliseconds: name it before the first frame.
 ---@param budget number|nil
 function host.step(budget)
   if budget == nil then budget = 0.002 end
   check.value(1, "marea.step", "a number of seconds", budget)
   if attached then error("marea.step: the host's loop drives everything", 2) end
   if loop.current() then error("marea.step can't be called inside a task", 2) end
-  if not ready then get_ready() end
   local over = core.now() + budget * MOST
   local before = loop.limit(over)
   stepping = true

@@ -18,6 +18,7 @@ local nlive = 0
 local unclaimed = {}       -- failed tasks nobody has awaited, oldest first
 local in_run = false
 local told                 -- told of each task that is made
+local MANY = 8             -- live tasks: from here on all that may be needed is loaded
 
 ---@class marea.Task
 ---@field status "running"|"done"|"failed"|"cancelled"
@@ -127,6 +128,7 @@ local no_args = pack()
 local function enlist(t)
   live[t] = true
   nlive = nlive + 1
+  if nlive == MANY then compat.load "marea.ready" end
 end
 
 local function start(f, ...)

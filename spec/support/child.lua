@@ -59,16 +59,29 @@ function child.file(path, arguments, variables, input)
   return child.command(interpreter() .. " " .. table.concat(words, " "), variables, preload(), input)
 end
 
----Runs code, whose `...` are the arguments.
----@return string, integer
-function child.code(code, arguments, variables)
+local function with_file(code, run)
   local path = os.tmpname()
   local file = assert(io.open(path, "w"))
   file:write(code)
   file:close()
-  local output, status = child.file(path, arguments, variables)
+  local output, status = run(path)
   os.remove(path)
   return output, status
+end
+
+---Runs code, whose `...` are the arguments.
+---@return string, integer
+function child.code(code, arguments, variables)
+  return with_file(code, function(path) return child.file(path, arguments, variables) end)
+end
+
+---Runs code, whose `...` is the argument, where only so many files can be open.
+---@return string, integer
+function child.starved(descriptors, code, argument)
+  return with_file(code, function(path)
+    return child.command(("sh -c 'ulimit -n %d; exec %s %s %s'"):format(descriptors, interpreter(), path, argument),
+      nil, preload())
+  end)
 end
 
 return child
