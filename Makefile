@@ -228,7 +228,8 @@ test: deps-test | build/npm  ## run the specs on each of LUAS (SPEC=file narrows
 	  $(if $(filter-out $(firstword $(LUAS)),$v),$(NO_HOSTS),$(ALL_SPECS))))$(newline))
 	$(totals)
 
-# those that measure memory or time, or run no Lua of this process
+# Not those that measure memory or time, or run no Lua of this process. Each has
+# a process of its own: the larger the heap, the slower it all is.
 NOT_GC = $(HEAVY) spec/leak_spec.lua spec/c_spec.lua spec/host_spec.lua
 GC_SPECS ?= $(filter-out $(NOT_GC),$(shell find spec -name '*_spec.lua' | sort))
 GC_LUAS ?= 5.4 5.1
@@ -236,8 +237,8 @@ GC_LUAS ?= 5.4 5.1
 test-gc: deps-test  ## run GC_SPECS on GC_LUAS with a collection always under way
 	@for v in $(GC_LUAS); do $(MAKE) all LUA_VERSION=$$v || exit 1; done
 	@: > build/counts
-	$(foreach v,$(GC_LUAS),$(call specs,$v,build/$v,MAREA_SANITIZED=1,\
-	  --helper=spec/support/collect_always.lua $(or $(SPEC),$(GC_SPECS)))$(newline))
+	$(foreach v,$(GC_LUAS),$(foreach f,$(or $(SPEC),$(GC_SPECS)),$(call specs,$v,build/$v,\
+	  MAREA_SANITIZED=1,--helper=spec/support/collect_always.lua $f)$(newline)))
 	$(totals)
 
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
