@@ -71,6 +71,51 @@ describe("the examples", function()
     assert.equal(2, select(2, output:gsub("%[billing answered%]", "")))
   end)
 
+  it("team_travel goes along its graph, with two side by side", function()
+    local output, status = run("team_travel", {}, here)
+    assert.equal(0, status, output)
+    for name in ("planner guide linguist writer budget"):gmatch "%a+" do says(output, "[" .. name .. "]\n") end
+    says(output, 'price_of(what: "train")')
+    says(output, "[done after 5 turns, 6 model calls]\nThe plan, ")
+  end)
+
+  it("team_company has the program compute, and both findings in the report", function()
+    local output, status = run("team_company", {}, here)
+    assert.equal(0, status, output)
+    says(output, "Faro loses its largest customer")
+    says(output, '"change_percent":-5')
+    says(output, "[analyst]\n")
+    says(output, "[done: 3 turns, 2 tool calls]")
+  end)
+
+  it("team_review cites what is in the catalogue, and is not accepted otherwise", function()
+    local output, status = run("team_review", {}, here)
+    assert.equal(0, status, output)
+    says(output, "search_papers(")
+    says(output, "[rounds after 4 turns; cited: ")
+  end)
+
+  for _, name in ipairs { "concurrent", "sequential", "handoffs", "mixture", "debate", "reflection" } do
+    it("patterns shows " .. name, function()
+      local output, status = run("patterns", { name, "Is it?" }, here)
+      assert.equal(0, status, output)
+      assert.is_truthy(output:find("\n?" .. name .. ": %a+, %S"), output)
+    end)
+  end
+
+  it("agent_library answers from a folder, with citations of what it looked up", function()
+    local dir = form.directory()
+    for _ = 1, 2 do          -- the second time from what was kept
+      local output, status = run("agent_library",
+        { "examples/library", "Look up the gate of the basin.", dir.file "store" }, here)
+      assert.equal(0, status, output)
+      says(output, "pieces of text\n")
+      says(output, "look_up(about: ")
+      assert.is_truthy(output:find("\nSources:\n  %w+%.md:%d+  %S"), output)
+    end
+    dir.remove()
+  end)
+
   describe("agent_files", function()
     local directory, path
     before_each(function()

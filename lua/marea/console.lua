@@ -177,12 +177,15 @@ end
 
 local show = {}
 
-function show.text(self, event) flow(self, "text", event.text) end
+-- Words of several who speak at once are shown once each has spoken.
+function show.text(self, event)
+  if not self.several then flow(self, "text", event.text) end
+end
 
 function show.refusal(self, event) flow(self, "text", event.text, "yellow") end
 
 function show.reasoning(self, event)
-  if self.reasoning then flow(self, "reasoning", event.text, "dim") end
+  if self.reasoning and not self.several then flow(self, "reasoning", event.text, "dim") end
 end
 
 local function end_line(self)
@@ -221,9 +224,25 @@ function show.handoff(self, event)
   line(self, paint(self, "cyan", ("%s %s"):format(self.marks.handoff, one_line(event.to))))
 end
 
+local function heading(self, event)
+  line(self, paint(self, "bold", ("[%s]"):format(one_line(event.agent))))
+end
+
 -- Whose turn it is, in a team.
 function show.turn(self, event)
-  line(self, paint(self, "bold", ("[%s]"):format(one_line(event.agent))))
+  self.turns[event.team] = (self.turns[event.team] or 0) + 1
+  self.several = self.several or self.turns[event.team] > 1 and event.team
+  heading(self, event)
+end
+
+function show.message(self, event)
+  self.turns[event.team] = (self.turns[event.team] or 1) - 1
+  if not self.several then return end
+  if self.several == event.team then
+    heading(self, event)
+    line(self, printable.harmless(event.message.content))
+  end
+  if self.several == event.team and self.turns[event.team] == 0 then self.several = nil end
 end
 
 function show.pending(self, event)
@@ -301,6 +320,7 @@ end
 local function reset(self)
   self.within, self.spinning, self.frame = false, false, 0
   self.began, self.silent, self.running = core.now(), core.now(), {}
+  self.turns, self.several = {}, nil        -- of a team: how many have the floor
   self.cleaners = { text = printable.new(), reasoning = printable.new() }
 end
 

@@ -1,0 +1,172 @@
+-- SPDX-License-Identifier: MIT
+-- A team that stops and goes on: paused, cancelled, saved in the middle of a run
+-- or of a turn and finished by another process.
+
+local agents = require("spec.support.agents")
+local child = require("spec.support.child")
+local form = require("spec.support.form")
+local marea = require("marea")
+local server = require("spec.support.server")
+local teams = require("spec.support.teams")
+
+local calling, member, said, through_json = agents.calling, teams.member, teams.said, teams.through_json
+
+local function check(state)
+  agents.is_valid(state.messages)
+  for _, inner in pairs(state.members) do
+    if inner.messages then agents.is_valid(inner.messages) end
+    if inner.members then check(inner) end
+  end
+end
+
+describe("a team that is paused", function()
+  local function pair(a, b, options)
+    local all = { member("a", a), member("b", b), max_turns = 4 }
+    for key, value in pairs(options or {}) do all[key] = value end
+    return marea.team.round_robin(all)
+  end
+
+  it("ends after the turn it is in, and goes on with run or resume, in another process too", function()
+    local team
+    team = pair({ function() team:pause() return "1" end }, {})
+    local result = assert(team:run "go")
+    assert.same({ "paused", "a: 1", 1 }, { result.stop, said(result.messages), result.turns })
+    local other = pair({ "3" }, { "2", "4" })
+    result = assert(other:resume(through_json(result)))
+    assert.same({ "max_turns", "a: 1, b: 2, a: 3, b: 4", 4 }, { result.stop, said(result.messages), result.turns })
+    local again, err = other:resume(result)
+    assert.is_nil(again)
+    assert.equal("validation", err.kind)
+  end)
+
+  it("within another pauses that one", function()
+    local inner
+    inner = pair({ function() inner:pause() return "1" end, "3" }, { "2" }, { name = "inner", max_turns = 2 })
+    local outer = marea.team.round_robin { inner, member("o", { "end" }), max_turns = 2 }
+    assert.equal("paused", assert(outer:run "go").stop)
+    assert.equal("inner: 2, o: end", said(assert(outer:run()).messages))
+  end)
+
+  it("refuses the data of another team, and what is none", function()
+    local team = pair({}, {})
+    for _, data in ipairs { {}, { marea = "team", version = 9 }, { marea = "conversation", version = 1 },
+      { marea = "team", version = 1, messages = {}, members = { zoe = {} }, heard = {}, said = {}, policy = {},
+        stop = {}, usage = {} } } do
+      local none, err = team:load(data)
+      assert.is_nil(none)
+      assert.equal("validation", err.kind)
+    end
+    assert.is_nil((team:resume { stop = "paused", state = { name = "other" } }))
+  end)
+end)
+
+describe("a team that is cancelled in flight", function()
+  it("leaves a history that goes on, with the turn that broke off", function()
+    local tool, seen = agents.tool("look")
+    local a = member("a", { calling { { "look" } }, { text = "late", after = 30 }, "found" }, { tools = { tool } })
+    local team = marea.team.swarm { a }
+    marea.run(function()
+      local t = marea.spawn(function() return team:run "go" end)
+      repeat marea.sleep(0.005) until #a.client.requests == 2
+      t:cancel()
+      pcall(t.await, t)
+      check(team:save())
+      assert.equal(1, team.usage.requests)
+      assert.equal("found", assert(team:run()).output_text)
+    end)
+    assert.equal(1, #seen)
+    assert.equal("user assistant tool assistant", agents.roles(team:save().members.a.messages))
+  end)
+
+  it("closed as a stream says so; one run at a time", function()
+    local team = marea.team.swarm { member("a", { { text = "a b c d", pause = 0.02 }, "x" }) }
+    local stream = team:stream "go"
+    repeat local event = stream:next() until event.type == "text"
+    assert.has_error(function() team:run "again" end, "marea.team (team) is running already")
+    stream:close()
+    assert.equal("cancelled", stream:result().stop)
+    check(team:save())
+    assert.equal("x", assert(team:run "more").output_text)
+  end)
+
+  it("takes what was said when it broke off for said", function()
+    local a = member("a", { "whole" })
+    local team = marea.team.round_robin { a, member("b", { "2" }), max_turns = 2 }
+    local stream = team:stream "go"
+    for event in stream do
+      if event.type == "step" then break end
+    end
+    stream:close()
+    assert.equal("a: whole, b: 2", said(assert(team:run()).messages))
+  end)
+end)
+
+describe("a team that is saved in the middle of a run", function()
+  -- in both processes the same; `save` stops the first after so many requests
+  local CODE = [[
+    local marea = require "marea"
+    local path, url, how = ...
+    local client = marea.client { base_url = url, model = "bundled-echo" }
+    local look = marea.tool { name = "look", parameters = {}, run = function()
+      io.write "looked "
+      return "a ship"
+    end }
+    local inner = marea.team.sequence { name = "inner",
+      marea.agent { client = client, name = "one", tools = { look } }, marea.agent { client = client, name = "two" } }
+    local team = marea.team.round_robin { marea.agent { client = client, name = "first" }, inner,
+      stop = marea.stop.all { marea.stop.messages(2), marea.stop.source "inner" } }
+    if how == "begin" then
+      for event in team:stream "What is there?" do
+        if event.type == "tool.end" then
+          local file = io.open(path, "w")
+          file:write(marea.json.encode(team:save()))
+          file:close()
+          os.exit(3, false)
+        end
+      end
+    end
+    local file = io.open(path)
+    assert(team:load(marea.json.decode(file:read "*a")))
+    file:close()
+    local result = assert(team:run())
+    print(result.stop, result.turns, #result.messages)
+    for _, message in ipairs(result.messages) do print(message.name or message.role, message.content) end
+  ]]
+
+  it("and of a turn, in a team within it, is finished by another process", function()
+    local dir = form.directory()
+    local path, url = dir.file "saved", server.shared().base_url
+    local output, status = child.code(CODE, { path, url, "begin" })
+    assert.same({ "looked ", 3 }, { output, status })
+    local saved = marea.json.decode(dir.read "saved")
+    check(saved.members.inner.members.one.open and { messages = saved.messages, members = {} } or saved)
+    assert.same({ "inner" }, saved.speaking)
+    output, status = child.code(CODE, { path, url, "finish" })
+    assert.equal(0, status, output)
+    assert.is_truthy(output:find("^messages and source\t2\t3\n"), output)      -- the ship is not looked for again
+    assert.is_truthy(output:find("\ninner\tA script, not a model, answers. You said: ", 1, true), output)
+    dir.remove()
+  end)
+
+  it("after each event of a run can be loaded, and comes to its end", function()
+    local function make()
+      local tool = agents.tool("look")
+      local function replies(name) return { function() return name end, function() return name end } end
+      return marea.team.graph { nodes = {
+        a = member("a", { calling { { "look" } }, "A", "A" }, { tools = { tool } }), b = member("b", replies "B"),
+        c = member("c", replies "C"), d = member("d", replies "D") }, start = "a",
+        edges = { { "a", "b" }, { "a", "c" }, { "b", "d" }, { "c", "d" } }, stop = marea.stop.messages(4) }
+    end
+    local states, team = {}, make()
+    for _ in team:stream "go" do states[#states + 1] = marea.json.encode(team:save()) end
+    assert.is_true(#states > 20)
+    for i, state in ipairs(states) do
+      local data, other = marea.json.decode(state), make()
+      if data.run.over then break end          -- a reader is an event behind
+      assert(other:load(data))
+      local result = assert(other:run())
+      assert.equal(4, #result.messages - 1, i .. ": " .. said(result.messages))
+      check(other:save())
+    end
+  end)
+end)
