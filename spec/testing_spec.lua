@@ -96,6 +96,22 @@ describe("marea.testing.client", function()
     end)
   end
 
+  for _, case in ipairs {
+    { { error = "sever" }, 'no provider is the cause of an error of kind "sever"' },
+    { { error = { kind = "cancelled" } }, 'no provider is the cause of an error of kind "cancelled"' },
+    { { tool_calls = { name = "f" } }, "tool_calls: expected a list of { name =, arguments = }" },
+    { { tool_calls = { { nam = "f" } } }, "tool_calls: expected a list of { name =, arguments = }" },
+    { { text = "x", expect = 5 }, "expect: expected a text, a table or a function" },
+  } do
+    it("raises for a reply that can't be meant: " .. case[2], function()
+      local err = calls.failure(function() marea.testing.client { replies = { case[1] } } end)
+      assert.equal("marea.testing.client, replies[1]: " .. case[2], (err:gsub("^spec/testing_spec.lua:%d+: ", "")))
+      local client = marea.testing.client { replies = { function() return case[1] end } }
+      err = calls.failure(function() ask(client) end)
+      assert.is_truthy(tostring(err):find("reply 1: " .. case[2], 1, true), tostring(err))
+    end)
+  end
+
   it("breaks a stream after the text of a reply that has an error", function()
     local client = marea.testing.client { replies = { { text = "uno dos", error = "truncated" },
       { text = "uno", error = "timeout" }, { text = "uno", error = { kind = "server", message = "boom" } } } }
@@ -329,6 +345,21 @@ describe("a tape", function()
     assert.is_truthy(err:find("temperature = 0 +!     temperature = 1\n"), err)
     ask(client, { temperature = 0 })
     assert.is_truthy(calls.failure(ask, client, { temperature = 0 }):find("all of which was used", 1, true))
+  end)
+
+  it("is made of a scripted client too, and of another tape", function()
+    local undo = marea.testing.offline()
+    local client = marea.testing.record(path, marea.testing.client { replies = { "uno dos" } })
+    assert.equal("uno dos", assert(assert(ask(client, { stream = true })):result()).output_text)
+    local second = os.tmpname()
+    client = marea.testing.record(second, marea.testing.replay(path, { model = "test" }))
+    assert.equal("uno dos", assert(assert(ask(client, { stream = true })):result()).output_text)
+    assert.equal("uno dos", assert(assert(ask(marea.testing.replay(second, { model = "test" }),
+      { stream = true })):result()).output_text)
+    undo()
+    os.remove(second)
+    local both = marea.fallback { client }
+    assert.is_truthy(calls.failure(function() marea.testing.record(path, both) end):find("record each", 1, true))
   end)
 
   it("that is none says so at the caller's line", function()

@@ -80,6 +80,14 @@ function client.exchange(self, endpoint, body, options)
   return answer, call
 end
 
+--- What its calls go through in place of the network, if that was set; and
+--- whether it is a client of ours at all.
+---@return function|nil, boolean
+function client.transport(self)
+  local s = private[self]
+  return s and s.transport, s ~= nil
+end
+
 local function settings_of(self, who)
   local s = private[self]
   if not s then error("call it with a colon: " .. who, 3) end

@@ -98,6 +98,8 @@ local function next_reply(script, params)
   if type(r) ~= "string" and type(r) ~= "table" then
     error(("marea.testing.client: reply %d is a function that returned a %s"):format(script.used, type(r)), 0)
   end
+  local problem = type(r) == "table" and not reply.is_wire(r) and reply.problem(r)
+  if problem then error(("marea.testing.client, reply %d: %s"):format(script.used, problem), 0) end
   return r
 end
 
@@ -120,8 +122,8 @@ local function check_replies(replies)
       check.fail(2, where, "a text, a table or a function", r)
     end
     if kind == "table" and not reply.is_wire(r) then
-      local ok, name = reply.check(r)
-      if not ok then error(("%s: unknown field %q"):format(where, name), 3) end
+      local problem = reply.problem(r)
+      if problem then error(("%s: %s"):format(where, problem), 3) end
     end
   end
 end

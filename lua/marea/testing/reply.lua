@@ -29,12 +29,40 @@ local reply = {}
 local fields = { text = true, reasoning = true, refusal = true, tool_calls = true, usage = true, finish_reason = true,
   error = true, expect = true, after = true, pause = true, model = true, data = true, content_type = true }
 
---- Whether the table is in our words, and what in it is not, for an error.
-function reply.check(value)
-  for name in pairs(value) do
-    if not fields[name] then return nil, tostring(name) end
+-- The kinds of error a provider can be the cause of.
+local statuses = { authentication = 401, billing = 402, permission = 403, not_found = 404, rate_limit = 429,
+  quota = 429, bad_request = 400, content_filter = 400, too_large = 413, server = 500 }
+local unanswered = { connection = true, tls = true, timeout = true, truncated = true, protocol = true, decode = true }
+
+local function is_kind(err)
+  if type(err) == "table" then return err.kind == nil or is_kind(err.kind) end
+  return statuses[err] ~= nil or unanswered[err] == true or err == "stream"
+end
+
+local function are_calls(list)
+  if type(list) ~= "table" or list[1] == nil and next(list) ~= nil then return false end
+  for _, call in ipairs(list) do
+    if type(call) ~= "table" or type(call.name) ~= "string" then return false end
   end
   return true
+end
+
+local expects = { string = true, table = true, ["function"] = true }
+
+--- What is wrong with a table in our words, or nil.
+---@return string|nil
+function reply.problem(value)
+  for name in pairs(value) do
+    if not fields[name] then return ("unknown field %q"):format(tostring(name)) end
+  end
+  if value.error ~= nil and not is_kind(value.error) then
+    return ("no provider is the cause of an error of kind %q"):format(
+      tostring(type(value.error) == "table" and value.error.kind or value.error))
+  end
+  if value.tool_calls ~= nil and not are_calls(value.tool_calls) then
+    return "tool_calls: expected a list of { name =, arguments = }"
+  end
+  if value.expect and not expects[type(value.expect)] then return "expect: expected a text, a table or a function" end
 end
 
 --- Whether the table is an answer as the wire has it.
@@ -45,11 +73,7 @@ end
 
 ---- errors -----------------------------------------------------------------------
 
-local statuses = { authentication = 401, billing = 402, permission = 403, not_found = 404, rate_limit = 429,
-  quota = 429, bad_request = 400, content_filter = 400, too_large = 413, server = 500 }
 local codes = { quota = "insufficient_quota", content_filter = "content_filter" }
-local unanswered = { connection = true, tls = true, timeout = true }
-
 local function as_table(err)
   return type(err) == "table" and err or { kind = err }
 end
@@ -177,9 +201,7 @@ local function break_off(answer, err)
   local events = answer.events
   if unanswered[err.kind] then
     answer.failure = { kind = err.kind, message = err.message, phase = err.kind == "timeout" and "idle" or nil }
-  elseif err.kind ~= "truncated" then
-    events[#events + 1] = { text = error_body(err) }
-  end
+  else events[#events + 1] = { text = error_body(err) } end
 end
 
 local JSON, EVENTS = { ["content-type"] = "application/json" }, { ["content-type"] = "text/event-stream" }

@@ -139,9 +139,13 @@ function recorder:close()
   self.real:close()
 end
 
-local function recording(path)
+local function to_network(_, ...)
+  return loop.engine():transfer(...)
+end
+
+local function recording(path, open)
   return function(call, ...)
-    local real, id = loop.engine():transfer(...)
+    local real, id = open(call, ...)
     real:pull_whole()      -- the tape holds whole chunks
     local self = { real = real, path = path, entry = {}, asked = asked(call), blank = call:blanker(),
       last = core.now(), written = false, bytes_taken = {}, head_text = false }
@@ -154,11 +158,15 @@ end
 ---@param of marea.Client
 ---@return marea.Client
 function tape.record(path, of)
+  local transport, ours = client.transport(of)
+  if not ours then
+    error("marea.testing.record: expected a client made by marea.client (of a fallback, record each)", 2)
+  end
   local file, message = io.open(path, "wb")
   if not file then error("marea.testing.record: " .. message, 2) end
   file:write(encode { marea_tape = VERSION }, "\n")
   file:close()
-  return client.through(of, recording(path))
+  return client.through(of, recording(path, transport or to_network))
 end
 
 ---- replaying ------------------------------------------------------------------------
