@@ -596,6 +596,7 @@ describe("marea.agent", function()
       'marea.agent: a tool is called "final_answer"' },
     { { client = client, handoffs = { marea.agent { client = client } } },
       'marea.agent: "agent" hands over to another of that name' },
+    { { client = client, memory = {} }, "marea.agent, memory: expected something with `query`, got an empty table" },
     { { client = client, handoffs = { 1 } }, "marea.agent, handoffs%[1%]: expected an agent, got 1" },
     { { client = client, usage_limits = { token = 1 } }, 'marea.agent, usage_limits: unknown option "token"' },
     { { client = client, output = "strin" }, 'marea.agent, output: "strin" is not a type' },
@@ -621,6 +622,10 @@ describe("marea.agent", function()
       assert.is_truthy(err:find("^spec/agent_spec.lua:%d+: agent:run"), err)
     end
     assert.equal(0, #agent.messages)
+    agent.instructions = function() return {} end
+    assert.equal("marea.agent, instructions: expected a text, got a table", calls.failure(function() agent:run "x" end))
+    agent.instructions = nil
+    agent:reset()
     assert.is_truthy(calls.failure(function() agent.run("x") end):find("call it with a colon"))
     assert.is_truthy(last { calls.failure(function() agent:run() end) }:find("nothing to send"))
     assert(agent:run { { role = "assistant", content = "a null for its calls", tool_calls = marea.null } })

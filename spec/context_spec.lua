@@ -129,6 +129,8 @@ describe("a context policy", function()
     assert.is_nil(result)
     assert.equal("the context policy failed: no room", err.message)
     assert.equal(0, #agent.messages)
+    agent.context = function() return "a text" end
+    assert.equal("the context policy failed: it gave no list", select(2, agent:run "x").message)
   end)
 end)
 

@@ -74,6 +74,9 @@ local function check_parts(level, options)
   for name, form in pairs(parts) do
     if options[name] then check.fields(level + 1, who .. name, options[name], form) end
   end
+  if options.memory and type(options.memory.query) ~= "function" then
+    check.fail(level + 1, who .. "memory", "something with `query`", options.memory)
+  end
   for i, one in ipairs(options.tools or {}) do
     local where = ("%stools[%d]"):format(who, i)
     if not tool.is(one) then check.fail(level + 1, where, "a tool, made by marea.tool", one) end

@@ -5,6 +5,7 @@
 -- client has its own retries, and they are over before the next is asked.
 
 local compat = require "marea.compat"
+local check = require "marea.check"
 local Error = require "marea.error"
 local observe = require "marea.observe"
 local stream = require "marea.stream"
@@ -114,6 +115,12 @@ end
 function fallback.new(options)
   if type(options) ~= "table" or type(options[1]) ~= "table" then
     error("marea.fallback expects a list of clients", 2)
+  end
+  if options.on ~= nil then check.value(1, "marea.fallback, on", "a table", options.on) end
+  for key in pairs(options) do
+    if type(key) ~= "number" and key ~= "on" then
+      error(("marea.fallback: unknown option %q"):format(tostring(key)), 2)
+    end
   end
   local clients = {}
   for i, client in ipairs(options) do

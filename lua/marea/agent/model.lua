@@ -35,6 +35,9 @@ local function system_message(run, note, more)
   local parts = {}
   local said = run.agent.instructions
   if type(said) == "function" then said = said(about(run)) end
+  if said ~= nil and type(said) ~= "string" then
+    error("marea.agent, instructions: expected a text, got a " .. type(said), 0)
+  end
   add(parts, said)
   add(parts, run.recalled)
   add(parts, note)
@@ -69,7 +72,7 @@ local function messages_for(run, more)
   local list, kept, note = json.array {}, run.talk.messages, nil
   if run.agent.context then
     kept, note = run.agent.context(kept, about(run))
-    if not kept then return nil, as_error(note) end
+    if type(kept) ~= "table" then return nil, as_error(kept == nil and note or "it gave no list") end
   end
   list[1] = system_message(run, note, more)
   local before = #list
