@@ -75,13 +75,23 @@ function child.code(code, arguments, variables)
   return with_file(code, function(path) return child.file(path, arguments, variables) end)
 end
 
+local function limited(limit, code, argument)
+  return with_file(code, function(path)
+    return child.command(("sh -c 'ulimit %s; exec %s %s %s'"):format(limit, interpreter(), path, argument),
+      nil, preload())
+  end)
+end
+
 ---Runs code, whose `...` is the argument, where only so many files can be open.
 ---@return string, integer
 function child.starved(descriptors, code, argument)
-  return with_file(code, function(path)
-    return child.command(("sh -c 'ulimit -n %d; exec %s %s %s'"):format(descriptors, interpreter(), path, argument),
-      nil, preload())
-  end)
+  return limited("-n " .. descriptors, code, argument)
+end
+
+---The same, where C's stack has only so many KiB.
+---@return string, integer
+function child.shallow(kib, code, argument)
+  return limited("-s " .. kib, code, argument)
 end
 
 return child
