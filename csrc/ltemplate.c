@@ -51,6 +51,7 @@ static void read_options (lua_State *L, struct template_options *o) {
   o->ca_file = text_option(L, "ca_file");
   o->insecure = flag_option(L, "insecure");
   o->http1 = flag_option(L, "http1");
+  o->once = flag_option(L, "once");
   o->max_body = (size_t)number_option(L, "max_body");
   o->max_event = (size_t)number_option(L, "max_event");
   o->connect = clock_option(L, "connect");

@@ -78,7 +78,7 @@ CURL *template_take (struct template *t, const char **why) {
 
 
 void template_give (struct template *t, CURL *easy) {
-  if (t->nspare == TEMPLATE_SPARE || t->engine->multi == NULL)
+  if (t->options.once || t->nspare == TEMPLATE_SPARE || !t->engine->multi)
     engine_give_easy(t->engine, easy);
   else {
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);   /* the transfer's */

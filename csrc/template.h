@@ -13,6 +13,7 @@ struct template_options {
   const char *ca_file;         /* NULL: the system's */
   int insecure;                /* do not verify the server */
   int http1;                   /* no HTTP/2, whatever the server offers */
+  int once;                    /* for one request: there is none to keep for */
   size_t max_body, max_event;  /* bytes; 0: no limit */
   usec connect, first_byte, idle, event;   /* 0: no such clock */
 };

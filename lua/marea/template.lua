@@ -61,12 +61,12 @@ end
 
 local CLOCKS = { "connect", "first_byte", "idle", "event" }   -- those the transfer keeps
 
-local function make(call)
+local function make(call, once)
   local s, clocks = call.settings, call.clocks or call.settings.timeout
   local options = {
     method = call.method, url = call.url, headers = template.lines(call),
     proxy = s.proxy, ca_file = s.ca_file, insecure = s.insecure,
-    max_body = s.max_body, max_event = s.max_event,
+    max_body = s.max_body, max_event = s.max_event, once = once,
     -- Older libcurls buffer without bound what a paused HTTP/2 stream receives
     -- (megabytes each), stall streams that share a connection, and take one that
     -- was reset without an error for whole.
@@ -76,13 +76,14 @@ local function make(call)
   return loop.engine():template(options)
 end
 
---- The template for one try of a call. Kept for those that have neither headers
---- nor clocks of their own, and whose URL is kept, while the key stays the same.
+--- The template for one try of a call. Kept for those that have neither headers,
+--- clocks nor a key of their own, and whose URL is kept, while the client's key
+--- stays the same.
 ---@param call marea.Call
 function template.of(call)
   local s = call.settings
   local kept = s.templates[call.url]
-  if not kept or call.headers or call.clocks or call.accept then return make(call) end
+  if not kept or call.headers or call.clocks or call.accept or call.api_key then return make(call, true) end
   if kept.key ~= call.key then
     kept = { key = call.key }
     s.templates[call.url] = kept
@@ -95,7 +96,7 @@ function template.of(call)
   local kind = (call.whole and 3 or 1) + (call.body and 1 or 0) + (call.identity and 4 or 0)
   local known = same_method[kind]
   if not known then
-    known = make(call)
+    known = make(call, false)
     same_method[kind] = known
   end
   return known
