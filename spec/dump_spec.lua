@@ -54,7 +54,7 @@ describe("marea.dump", function()
     local err = calls.failure(function() marea.dump(triage) end)
     assert.is_truthy(err:find("^spec/dump_spec.lua:%d+: marea.dump: the agent %(triage%).hooks.step is not data"), err)
     err = calls.failure(function() marea.dump(print) end)
-    assert.is_truthy(err:find("marea.dump: the value is no agent, result or plain table", 1, true))
+    assert.is_truthy(err:find("marea.dump: the value is no agent, team, result or plain table", 1, true))
     local text = marea.json.encode(marea.dump(triage, { watch = watch }))
     assert.is_nil(text:find("function:", 1, true))
   end)
@@ -146,5 +146,53 @@ describe("a saved conversation", function()
       assert.equal("validation", err.kind)
     end
     assert.equal(2, #agent.messages)
+  end)
+end)
+
+describe("a team's dump", function()
+  local teams = require("spec.support.teams")
+  local member, said = teams.member, teams.said
+
+  local function load(team, registry)
+    local all = { client = agents.client(teams.many(20, "OK")) }
+    for name, value in pairs(registry or {}) do all[name] = value end
+    return marea.load(through_json(marea.dump(team, registry)), all)
+  end
+
+  it("has its members, its condition with the sources of a text, and its conversation", function()
+    local team = marea.team.round_robin { member("a", { "OK" }), member("b", { "1" }), name = "pair", max_turns = 7,
+      stop = marea.stop.all { marea.stop.text("OK", "b"), marea.stop.messages(3) } }
+    assert(team:run("go", { max_turns = 2 }))
+    local again = load(team)
+    assert.same({ "pair", 7, "a: OK, b: 1" }, { again.name, again.max_turns, said(again.messages) })
+    local result = assert(again:run "more")
+    assert.same({ "text and messages", 3 }, { result.stop, result.turns })
+    assert.equal("a: OK, b: 1, a: OK, b: OK, a: OK", said(result.messages))
+  end)
+
+  it("names functions, and knows graphs, patterns, and teams within", function()
+    local yes = function() return true end
+    local inner = marea.reflect { worker = member("w", {}), critic = member("c", {}), accept = yes, name = "inner" }
+    local team = marea.team.graph { nodes = { x = member("a", {}), y = inner }, start = "x",
+      edges = { { "x", "y", when = yes } }, stop = marea.stop.when(yes) }
+    assert.has_error(function() marea.dump(team) end)
+    local again = load(team, { yes = yes })
+    assert.equal(yes, again.edges[1].when)
+    assert.equal("condition", (assert(again:run "go").stop:gsub("when", "condition")))
+    assert.equal("done", assert(again:member("y"):run "go").stop)
+  end)
+
+  it("of agents that hand over to a team they are in goes round once", function()
+    local a = member("a", {})
+    local team = marea.team.swarm { a, member("b", {}) }
+    a.handoffs = { team }
+    local again = load(team)
+    assert.equal(again, again:member("a").handoffs[1])
+  end)
+
+  it("keeps an agent's condition, which stops it as before", function()
+    local agent = member("a", {}, { stop = marea.stop.text "OK" })
+    assert.equal("OK", load(agent).stop.text)
+    assert.equal(marea.stop.is(load(agent).stop), true)
   end)
 end)

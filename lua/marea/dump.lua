@@ -8,7 +8,10 @@ local agents = require "marea.agent"
 local approval = require "marea.agent.approval"
 local json = require "marea.json"
 local runs = require "marea.agent.run"
+local lazy = require("marea.compat").lazy
+local stops = lazy "marea.stop"
 local talks = require "marea.agent.talk"
+local teams = lazy "marea.team.new"
 local tools = require "marea.tool"
 
 local dump = {}
@@ -43,10 +46,24 @@ local function name_in(names, value, where)
   return { ref = name }
 end
 
+-- A condition is data with its kind, but for a function of the user's.
+local function write_stop(state, condition, where)
+  local out = {}
+  for key, value in pairs(condition) do
+    if key == "list" then
+      out.list = {}
+      for i, one in ipairs(value) do out.list[i] = write_stop(state, one, ("%s[%d]"):format(where, i)).stop end
+    elseif key == "f" then out.f = name_in(state.names, value, where .. ".when").ref
+    else out[key] = talks.copy(value) end
+  end
+  return { stop = out }
+end
+
 -- Data is copied; what isn't goes by its name, or is looked into.
 local function write_value(state, value, where)
   if state.names[value] then return { ref = state.names[value] } end
-  if tools.is(value) or agents.is(value) then return write(state, value, where) end
+  if tools.is(value) or agents.is(value) or teams.is(value) then return write(state, value, where) end
+  if stops.is(value) then return write_stop(state, value, where) end
   if is_data(value, 0) then return { data = talks.copy(value) } end
   if type(value) ~= "table" or getmetatable(value) then return name_in(state.names, value, where) end
   local out = {}
@@ -54,7 +71,7 @@ local function write_value(state, value, where)
   return { fields = out, list = value[1] ~= nil }
 end
 
--- An agent that was met already is only named: handoffs go round.
+-- An agent, or a team, that was met already is only named: handoffs go round.
 local function write_agent(state, agent, where)
   local key = state.agents[agent]
   if key then return { agent = key } end
@@ -63,16 +80,18 @@ local function write_agent(state, agent, where)
   key = ("%d:%s"):format(state.count, agent.name)
   state.agents[agent] = key
   local options = {}
-  for name, value in pairs(agents.options(agent)) do
+  for name, value in pairs(agents.is(agent) and agents.options(agent) or agent.options) do
     if name == "client" then options.client = { ref = state.names[value] or "client" }
-    else options[name] = write_value(state, value, ("%s (%s).%s"):format(where, agent.name, name)) end
+    else
+      options[tostring(name)] = write_value(state, value, ("%s (%s).%s"):format(where, agent.name, tostring(name)))
+    end
   end
-  state.out.agents[key] = { options = options, conversation = agent:save() }
+  state.out.agents[key] = { options = options, conversation = agent:save(), team = agent.kind }
   return { agent = key }
 end
 
 function write(state, value, where)
-  if agents.is(value) then return write_agent(state, value, where) end
+  if agents.is(value) or teams.is(value) then return write_agent(state, value, where) end
   if value.agent then fail(where, "is an agent's tool: give it a name in the registry") end
   return { ref = state.names[value] or value.name }
 end
@@ -94,7 +113,9 @@ local function dump_value(value, registry)
     out.marea, out.version = "result", VERSION
     return dump.plain(out)
   end
-  if not agents.is(value) then fail("the value", "is no agent, result or plain table") end
+  if not agents.is(value) and not teams.is(value) then
+    fail("the value", "is no agent, team, result or plain table")
+  end
   local state = { names = names_of(registry), agents = {}, count = 0,
     out = { marea = "agent", version = VERSION, agents = {} } }
   state.out.root = write(state, value, "the agent").agent
@@ -116,7 +137,7 @@ local function guarded(f, ...)
   error(out, 0)
 end
 
---- A table that can be JSON: of an agent (with its conversation, and the agents
+--- A table that can be JSON: of an agent or a team (with its conversation, and the agents
 --- it hands over to), a result, or a plain table. Functions go by the names a
 --- registry has for them, tools by their own.
 ---@param value any
@@ -143,10 +164,21 @@ end
 
 local read_agent
 
+local function read_stop(state, fields)
+  local out = {}
+  for key, value in pairs(type(fields) == "table" and fields or {}) do out[key] = value end
+  if out.f ~= nil then out.f = look_up(state.registry, out.f) end
+  for i, one in ipairs(type(out.list) == "table" and out.list or {}) do out.list[i] = read_stop(state, one) end
+  local condition, why = stops.restore(out)
+  if not condition then refuse(why) end
+  return condition
+end
+
 local function read_value(state, item)
   if type(item) ~= "table" then refuse "what was dumped is no table" end
   if item.ref ~= nil then return look_up(state.registry, item.ref) end
   if item.agent ~= nil then return read_agent(state, item.agent) end
+  if item.stop ~= nil then return read_stop(state, item.stop) end
   if item.data ~= nil then return item.data end
   if type(item.fields) ~= "table" then refuse "a value has no form" end
   local out = {}
@@ -154,29 +186,46 @@ local function read_value(state, item)
   return out
 end
 
-local function make_agent(options)
-  local ok, made = pcall(agents.new, options)
+local function options_of(state, saved)
+  local options = {}
+  for name, item in pairs(saved.options) do
+    if name ~= "handoffs" then options[saved.team and tonumber(name) or name] = read_value(state, item) end
+  end
+  return options
+end
+
+local function make(saved, options)
+  local maker = saved.team == nil and agents.new or require "marea.team.kinds"(saved.team)
+  if not maker then refuse(("there is no team of the kind %q"):format(tostring(saved.team))) end
+  local ok, made = pcall(maker, options)
   if not ok then refuse((tostring(made):gsub("^[^\n:]+:%d+: ", ""))) end
   return made
 end
 
--- Agents are made before their handoffs are: these go round. Nothing else may.
+-- All are made before their handoffs are: these go round.
 function read_agent(state, key)
   if state.made[key] then return state.made[key] end
-  if state.begun[key] then refuse "an agent is within itself" end
-  state.begun[key] = true
   local saved = state.data.agents[key]
   if type(saved) ~= "table" or type(saved.options) ~= "table" then refuse "an agent is missing" end
-  local options = {}
-  for name, item in pairs(saved.options) do
-    if name ~= "handoffs" then options[name] = read_value(state, item) end
-  end
-  local agent = make_agent(options)
+  if state.begun[key] then refuse "an agent is within itself" end
+  state.begun[key] = true
+  local agent = make(saved, options_of(state, saved))
   state.made[key] = agent
-  if saved.options.handoffs then agent.handoffs = read_value(state, saved.options.handoffs) end
+  if saved.options.handoffs then state.later[#state.later + 1] = { agent, saved.options.handoffs } end
   local ok, err = agent:load(saved.conversation)
   if not ok then refuse(err.message) end
   return agent
+end
+
+local function read_all(state)
+  local root = read_agent(state, state.data.root)
+  local at = 1
+  while state.later[at] do
+    local agent, handoffs = state.later[at][1], state.later[at][2]
+    agent.handoffs = read_value(state, handoffs)
+    at = at + 1
+  end
+  return root
 end
 
 local function load_result(data)
@@ -191,7 +240,7 @@ local loaders = {
   result = load_result,
   agent = function(data, registry)
     if type(data.agents) ~= "table" then refuse "it holds no agents" end
-    return read_agent({ data = talks.copy(data), registry = registry, made = {}, begun = {} }, data.root)
+    return read_all { data = talks.copy(data), registry = registry, made = {}, begun = {}, later = {} }
   end,
 }
 
