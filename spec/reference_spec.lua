@@ -50,7 +50,7 @@ end
 
 -- The names in a table of the source, such as the options a function takes.
 local function table_in(path, name)
-  local body = daemon.read(path):match("\nlocal " .. name .. " = (%b{})")
+  local body = ("\n" .. daemon.read(path)):match("[\n ]" .. name .. " = (%b{})")
   assert(body, path .. " has no " .. name)
   local names = {}
   for key in body:gsub("%b()", ""):gmatch("([%w_]+) = [%w\"]") do names[key] = true end
@@ -148,6 +148,33 @@ describe("the reference", function()
     { "lua/marea/tool.lua", "fields", "marea.ToolOptions", same = true },
     { "lua/marea/console.lua", "fields", "marea.ConsoleOptions", same = true },
     { "lua/marea/client.lua", "request_fields", "marea.RequestParams", same = true },
+    { "lua/marea/agent.lua", "run_fields", "marea.RunOptions", same = true },
+    { "lua/marea/agent.lua", "tool_fields", "marea.AsToolOptions", same = true },
+    { "lua/marea/team/new.lua", "tool_fields", "marea.AsToolOptions", same = true },
+    { "lua/marea/team/new.lua", "run_fields", "marea.TeamRunOptions", same = true },
+    { "lua/marea/team/new.lua", "hook_fields", "marea.TeamHooks", same = true },
+    { "lua/marea/team/new.lua", "team.fields", "marea.TeamOptions" },
+    { "lua/marea/team/selector.lua", "fields", "marea.SelectorOptions" },
+    { "lua/marea/team/graph.lua", "fields", "marea.GraphOptions" },
+    { "lua/marea/team/orchestrator.lua", "fields", "marea.OrchestratorOptions" },
+    { "lua/marea/pattern/reflect.lua", "fields", "marea.ReflectOptions" },
+    { "lua/marea/user_proxy.lua", "fields", "marea.UserProxyOptions", same = true },
+    { "lua/marea/mcp.lua", "fields", "marea.McpOptions", same = true },
+    { "lua/marea/mcp.lua", "clocks", "marea.McpTimeout", same = true },
+    { "lua/marea/mcp.lua", "hooks", "marea.McpHooks", same = true },
+    { "lua/marea/mcp.lua", "request_fields", "marea.McpRequestOptions", same = true },
+    { "lua/marea/runtime.lua", "fields", "marea.RuntimeOptions", same = true },
+    { "lua/marea/runtime.lua", "hook_fields", "marea.RuntimeHooks", same = true },
+    { "lua/marea/runtime.lua", "type_fields", "marea.RegisterOptions", same = true },
+    { "lua/marea/context.lua", "token_options", "marea.TokensOptions", same = true },
+    { "lua/marea/context.lua", "summary_options", "marea.SummariseOptions", same = true },
+    { "lua/marea/memory.lua", "options_form", "marea.MemoryListOptions", same = true },
+    { "lua/marea/memory/vector.lua", "fields", "marea.VectorMemoryOptions", same = true },
+    { "lua/marea/memory/chunk.lua", "fields", "marea.ChunkOptions", same = true },
+    { "lua/marea/task.lua", "map_options", "marea.MapOptions", same = true },
+    { "lua/marea/parts.lua", "image_form", "marea.ImageSource", same = true },
+    { "lua/marea/parts.lua", "audio_form", "marea.AudioSource", same = true },
+    { "lua/marea/testing/reply.lua", "fields", "marea.testing.Reply", same = true },
   }
   for _, case in ipairs(options) do
     it("has every option of " .. case[3], function()
@@ -156,6 +183,36 @@ describe("the reference", function()
       if case.same then assert.same(sorted(taken), sorted(known)) end
     end)
   end
+
+  it("is compared with every table of options there is", function()
+    local compared, missed = { ["lua/marea/settings.lua, model_kinds"] = true }, {}     -- in ClientOptions.model
+    for _, case in ipairs(options) do compared[case[1] .. ", " .. case[2]] = true end
+    for _, path in ipairs(annotations.paths()) do
+      for call in daemon.read(path):gmatch "\n[^\n]*[^.]check%.fields(%b())" do
+        local form = call:gsub('"[^"]*"', ""):match "^%([^,]*,[^,]*,[^,]*, ([%w_]+)" or call
+        local name = path .. ", " .. form
+        if form ~= "form" and not compared[name] then missed[#missed + 1] = name end     -- "form" is another's
+      end
+    end
+    assert.same({}, missed)
+  end)
+
+  it("has every named option, parameter and field of the presets", function()
+    local classes = { ["chat/completions"] = "ChatParams", embeddings = "EmbeddingsParams" }
+    local missed = {}
+    local function known(name, class, of)
+      if not names_of(model.classes["marea." .. class])[name] then missed[#missed + 1] = of .. ": " .. name end
+    end
+    for _, name in ipairs(marea.providers.names()) do
+      local preset = marea.providers[name]
+      for field in pairs(preset) do known(field, "preset", name) end
+      for option in pairs(preset.options or {}) do known(option, "CallOptions", name) end
+      for path, parameters in pairs(preset.extra_parameters or {}) do
+        for _, parameter in ipairs(parameters) do known(parameter, assert(classes[path], path), name) end
+      end
+    end
+    assert.same({}, missed)
+  end)
 
   it("has every kind of a call's parameters that are looked at", function()
     for name, required in pairs { ChatParams = "messages", CompletionParams = "prompt", ResponsesParams = "input",

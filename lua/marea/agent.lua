@@ -309,7 +309,7 @@ local tool_fields = { name = "a non-empty string", description = "a string", par
   approve = "a boolean or a function" }
 
 --- A tool that asks this agent, in a conversation of its own each time.
----@param options { name: string|nil, description: string|nil }|nil
+---@param options marea.AsToolOptions|nil
 ---@return marea.Tool
 function methods:as_tool(options)
   conversation_of(self, "as_tool")

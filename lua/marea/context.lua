@@ -123,7 +123,7 @@ local token_options = { count = "a function" }
 --- its question and what came last. `count(message)` counts in place of the
 --- estimate.
 ---@param n integer
----@param options { count: fun(message: table): number }|nil
+---@param options marea.TokensOptions|nil
 function context.tokens(n, options)
   check.value(1, "marea.context.tokens", COUNT, n)
   if options then check.fields(1, "marea.context.tokens", options, token_options) end
@@ -196,7 +196,7 @@ end
 --- Has a model summarise all but the last turns (`keep`, 4) once the messages
 --- are about `above` tokens (8000). The summary is added to the instructions,
 --- and only what is new goes into the next one.
----@param options { client: marea.Client, model: string|nil, above: integer|nil, keep: integer|nil, prompt: string|nil }
+---@param options marea.SummariseOptions
 function context.summarise(options)
   check.fields(1, "marea.context.summarise", options, summary_options)
   check.value(1, "marea.context.summarise, client", "a table", options.client)

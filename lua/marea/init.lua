@@ -74,8 +74,8 @@ end
 ---@field nearest fun(query: marea.Vector|number[], list: table, k: integer?): marea.Found[]
 ---@field tool fun(options: marea.ToolOptions): marea.Tool
 ---@field schema marea.schema
----@field image fun(source: string|table): table?, marea.error? a part of a message, from a file or a URL
----@field audio fun(source: string|table): table?, marea.error? a part of a message, from a file
+---@field image fun(source: string|marea.ImageSource): table?, marea.error? a part of a message, from a file or a URL
+---@field audio fun(source: string|marea.AudioSource): table?, marea.error? a part of a message, from a file
 ---@field base64 { encode: (fun(bytes: string): string), decode: (fun(text: string): string?, string?) }
 ---@field agent fun(options: marea.AgentOptions): marea.Agent
 ---@field fallback fun(clients: table): marea.Client clients, and `on`: the kinds of error after which the next is asked
@@ -103,7 +103,7 @@ end
 ---@field timeout fun(seconds: number, f: function, ...: any): ...
 ---@field all fun(list: (marea.Task|function)[]): table
 ---@field race fun(list: (marea.Task|function)[]): ...
----@field map fun(list: table, f: (fun(item: any, index: integer): any), options: { concurrency: integer }?): table
+---@field map fun(list: table, f: (fun(item: any, index: integer): any), options: marea.MapOptions?): table
 ---@field semaphore fun(n: integer): marea.Semaphore
 ---@field queue fun(n: integer?): marea.Queue
 ---@field attach fun(uv: table)

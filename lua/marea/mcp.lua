@@ -22,12 +22,29 @@ local mcp = {}
 ---@field headers? table<string, string> sent to it
 ---@field ca_file? string
 ---@field proxy? string
----@field timeout? { start: number?, list: number?, call: number? } seconds: 30, 30, 120
+---@field timeout? marea.McpTimeout
 ---@field prefix? string before the name of each tool
 ---@field approve? boolean|fun(args: table, context: marea.ToolContext): boolean as of marea.tool, of each tool
----@field on? table<string, fun(params: table)> is told: tools, prompts, resources (changed), updated, log, ended
+---@field on? marea.McpHooks
 ---@field answers? table<string, fun(params: table): table> by what it may ask: "roots/list"...
 ---@field name? string who we say we are
+
+---@class marea.McpTimeout in seconds; false for none
+---@field start? number|false until it is ready (30)
+---@field list? number|false of a request for what there is (30)
+---@field call? number|false of a request that works (120)
+
+---@class marea.McpHooks functions that are told of what the server tells
+---@field tools? fun(params: table) its tools are others now
+---@field prompts? fun(params: table) its prompts are
+---@field resources? fun(params: table) its resources are
+---@field updated? fun(params: table) one resource is
+---@field log? fun(params: table)
+---@field ended? fun(params: table)
+
+---@class marea.McpRequestOptions
+---@field timeout? number|false seconds
+---@field progress? fun(progress: table)
 
 ---@class marea.McpServer
 ---@field version string the revision of the protocol agreed on
@@ -183,7 +200,7 @@ end
 --- Asks the server anything: returns the result as on the wire; or nil and an error.
 ---@param method string
 ---@param params table|nil
----@param options { timeout: number|false|nil, progress: fun(progress: table)|nil }|nil
+---@param options marea.McpRequestOptions|nil
 ---@return table|nil, marea.error|nil
 function methods:request(method, params, options)
   local s = state_of(self, "request")
@@ -225,7 +242,7 @@ end
 --- `isError`; or nil and an error.
 ---@param name string
 ---@param arguments table|nil
----@param options { timeout: number|false|nil, progress: fun(progress: table)|nil }|nil
+---@param options marea.McpRequestOptions|nil
 ---@return table|nil, marea.error|nil
 function methods:call(name, arguments, options)
   local s = state_of(self, "call")

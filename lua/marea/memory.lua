@@ -17,7 +17,7 @@ local metatable = { __name = "marea.memory.list", __index = methods }
 local options_form = { max = "a whole number of at least 1" }
 
 --- A list of texts, of which the last `max` (100) are kept.
----@param options { max: integer|nil }|nil
+---@param options marea.MemoryListOptions|nil
 ---@return marea.MemoryList
 function memory.list(options)
   options = options or {}
@@ -61,7 +61,7 @@ end
 --- `overlap` (100), each with the `line` it begins at and, where a `source` is
 --- given, `source` as "tides.md:12".
 ---@param text string
----@param options { size: integer|nil, overlap: integer|nil, source: string|nil }|nil
+---@param options marea.ChunkOptions|nil
 ---@return { text: string, line: integer, source: string|nil }[]
 function memory.chunk(text, options)
   local list = require "marea.memory.chunk"(text, options, 2)

@@ -55,7 +55,7 @@ end
 
 --- A part of a message that shows an image: a path, the URL of one (http, https
 --- or data), or { path = | data = | url =, content_type =, detail = }.
----@param source string|table
+---@param source string|marea.ImageSource
 ---@return table|nil part, marea.error|nil
 function parts.image(source)
   if type(source) == "string" and (source:find("^%a+://") or source:find("^data:")) then source = { url = source } end
@@ -71,7 +71,7 @@ local audio_form = { path = "a non-empty string", data = "a string", format = "a
 
 --- A part of a message that is heard: a path, or { path = | data =, format = },
 --- such as "wav" or "mp3".
----@param source string|table
+---@param source string|marea.AudioSource
 ---@return table|nil part, marea.error|nil
 function parts.audio(source)
   source = check_source(1, "marea.audio", source, audio_form)

@@ -38,7 +38,7 @@ end
 ---@class marea.RuntimeOptions
 ---@field max_queue? integer messages an inbox holds (1000)
 ---@field idle? number|false seconds until an agent that is idle is let go of
----@field on? { unheard: (fun(event: table)), failed: (fun(failure: table)) }
+---@field on? marea.RuntimeHooks
 
 --- Makes a runtime.
 ---@param options marea.RuntimeOptions?
@@ -321,7 +321,7 @@ end
 --- it wants to know that it is let go of, `close(self)`.
 ---@param name string
 ---@param factory fun(key: string, id: string): function|table
----@param options { idle: number|nil, max_queue: integer|nil }|nil seconds until one that is idle is let go of
+---@param options marea.RegisterOptions|nil
 function methods:register(name, factory, options)
   local s = state_of(self, "register")
   if type(name) ~= "string" or not name:find("^[%w_.:=-]+$") then

@@ -321,7 +321,7 @@ local map_options = { concurrency = "a whole number of at least 1" }
 --- f(item, index) for each item, side by side; the results in order.
 ---@param list table
 ---@param f fun(item: any, index: integer): any
----@param options { concurrency: integer }|nil how many at once (default: all)
+---@param options marea.MapOptions|nil
 function task.map(list, f, options)
   if type(list) ~= "table" then
     error("marea.map expects a list, got " .. type(list), 2)

@@ -50,6 +50,15 @@
 ---@field stream? boolean an answer that is bytes comes as a stream of them
 ---@field max_tokens? integer the bound on what is generated, under the name the provider knows
 ---@field usage? boolean ask for the usage at the end of a stream
+---@field reasoning? boolean|string switches reasoning on or off, or says how much (most presets)
+---@field reasoning_exclude? boolean leaves reasoning out of the answer (nanogpt, openrouter)
+---@field memory? boolean remembers the conversation there (nanogpt)
+---@field online? boolean|string searches the web (nanogpt, openrouter)
+---@field plan? "subscription"|"paid" the models a plan includes (nanogpt, of models:list)
+---@field referer? string who asks (openrouter)
+---@field title? string what asks (openrouter)
+---@field route? string which provider answers (huggingface)
+---@field api_version? string (github)
 ---@field [string] any
 
 ---@class marea.RequestParams what `client:request` takes
@@ -189,6 +198,35 @@
 ---@field top_k? integer
 ---@field min_p? number
 ---@field repetition_penalty? number
+---@field web_search_options? table
+---@field prompt_cache_key? string
+---@field safety_identifier? string
+---@field reasoning? table what the answer holds of it, or how much (nanogpt, openrouter)
+---@field youtube_transcripts? boolean (nanogpt)
+---@field scraping? boolean (nanogpt)
+---@field options? table (saptiva)
+---@field chat_template_kwargs? table such as { enable_thinking = false } (nan, helmcode, servers of vLLM and llama.cpp)
+---@field use_beam_search? boolean this and what follows: gradientesur, servers of vLLM
+---@field length_penalty? number
+---@field stop_token_ids? integer[]
+---@field include_stop_str_in_output? boolean
+---@field ignore_eos? boolean
+---@field min_tokens? integer
+---@field skip_special_tokens? boolean
+---@field spaces_between_special_tokens? boolean
+---@field truncate_prompt_tokens? integer
+---@field allowed_token_ids? integer[]
+---@field prompt_logprobs? integer
+---@field add_special_tokens? boolean
+---@field guided_json? table|string
+---@field guided_regex? string
+---@field guided_choice? string[]
+---@field guided_grammar? string
+---@field guided_decoding_backend? string
+---@field guided_whitespace_pattern? string
+---@field priority? integer
+---@field logits_processors? table[]
+---@field return_tokens_as_token_ids? boolean
 
 ---@class marea.CompletionParams: marea.Sampling
 ---@field prompt string|string[]|integer[]
@@ -218,6 +256,11 @@
 ---@field store? boolean
 ---@field background? boolean
 ---@field service_tier? string
+---@field prompt? table a stored prompt: id, version, variables
+---@field prompt_cache_key? string
+---@field safety_identifier? string
+---@field top_logprobs? integer
+---@field stream_options? table
 ---@field user? string
 ---@field stream? boolean the answer comes as a stream
 ---@field [string] any
@@ -230,6 +273,18 @@
 ---@field user? string
 ---@field [string] any
 
+---@class marea.ImageSource what `marea.image` takes: one of path, data and url, and
+---@field path? string
+---@field data? string
+---@field url? string http, https or data
+---@field content_type? string else what the bytes or the name say
+---@field detail? string low, high, auto
+
+---@class marea.AudioSource what `marea.audio` takes: path or data, and
+---@field path? string
+---@field data? string
+---@field format? string such as wav, mp3; else what the bytes or the name say
+
 ---@alias marea.FileSource string|{ path: string?, data: string?, filename: string?, content_type: string? }
 
 ---@class marea.SpeechParams
@@ -239,6 +294,8 @@
 ---@field response_format? string mp3, opus, aac, flac, wav, pcm
 ---@field speed? number
 ---@field instructions? string how to say it
+---@field stream? boolean it comes as a stream of bytes
+---@field stream_format? string audio, sse
 ---@field [string] any
 
 ---@class marea.TranscriptionParams
@@ -250,6 +307,7 @@
 ---@field temperature? number
 ---@field timestamp_granularities? string[] word, segment
 ---@field include? string[]
+---@field chunking_strategy? string|table
 ---@field stream? boolean the transcript comes as a stream
 ---@field [string] any
 
@@ -503,8 +561,19 @@
 ---@field max_turns? integer of a run (20)
 ---@field parallel? integer how many of those that speak at once do (all)
 ---@field usage_limits? marea.UsageLimits of a run, of all members together
----@field hooks? { turn: function?, message: function?, handoff: function?, pending: function?, done: function? }
+---@field hooks? marea.TeamHooks
 ---@field prices? marea.Prices of the model that picks or leads
+
+---@class marea.TeamHooks functions that are told of what a team does
+---@field turn? fun(event: table)
+---@field message? fun(event: table)
+---@field handoff? fun(event: table)
+---@field pending? fun(event: table)
+---@field done? fun(event: table)
+
+---@class marea.TeamRunOptions
+---@field data? any handed to tools and policies
+---@field max_turns? integer
 
 ---@class marea.SelectorOptions: marea.TeamOptions
 ---@field client? marea.Client whose model picks
@@ -561,6 +630,42 @@
 ---@field data? any handed to tools and policies
 ---@field max_steps? integer
 ---@field usage_limits? marea.UsageLimits
+
+---@class marea.AsToolOptions of `agent:as_tool` and `team:as_tool`
+---@field name? string else the agent's
+---@field description? string else the agent's
+---@field parallel? boolean false: never beside another call
+---@field approve? boolean|fun(args: table, context: marea.ToolContext): boolean must a person be asked?
+
+---@class marea.TokensOptions
+---@field count fun(message: table): number in place of four bytes to a token
+
+---@class marea.SummariseOptions what `marea.context.summarise` takes
+---@field client marea.Client
+---@field model? string
+---@field above? integer tokens (8000): what is more is summarised
+---@field keep? integer the last turns that are left as they are (4)
+---@field prompt? string in place of the instructions
+---@field count? fun(message: table): number
+
+---@class marea.MemoryListOptions
+---@field max? integer texts that are kept (100)
+
+---@class marea.RegisterOptions of one type of agents, in place of the runtime's
+---@field max_queue? integer messages an inbox holds
+---@field idle? number|false seconds until one that is idle is let go of
+
+---@class marea.RuntimeHooks
+---@field unheard? fun(event: table) of what nobody hears
+---@field failed? fun(failure: table) of what a subscriber raises
+
+---@class marea.MapOptions
+---@field concurrency? integer how many at once (all)
+
+---@class marea.ChunkOptions
+---@field size? integer bytes (1000)
+---@field overlap? integer bytes (100)
+---@field source? string what a piece is cited by
 
 ---@alias marea.AgentEvent marea.Event|marea.StepEvent|marea.ToolRunEvent|marea.HandoffEvent|marea.PartialEvent|marea.PendingEvent|marea.DoneEvent
 

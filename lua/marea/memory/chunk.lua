@@ -64,7 +64,7 @@ end
 --- `overlap` (100). Each has its `text`, the `line` it begins at, and, where a
 --- `source` is given, `source` with that line: "tides.md:12".
 ---@param text string
----@param options { size: integer|nil, overlap: integer|nil, source: string|nil }|nil
+---@param options marea.ChunkOptions|nil
 ---@param level integer|nil
 ---@return { text: string, line: integer, source: string|nil }[]
 return function(text, options, level)

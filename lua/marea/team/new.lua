@@ -187,7 +187,7 @@ end
 --- Has the team work: turn after turn, until it is done or a bound is reached.
 --- Returns the result; or nil and an error.
 ---@param input string|table|nil a text, a message, a list of messages; nil: goes on
----@param options { data: any, max_turns: integer|nil }|nil
+---@param options marea.TeamRunOptions|nil
 ---@return marea.AgentResult|nil, marea.error|nil
 function methods:run(input, options)
   local state = conversation_of(self, "run")
@@ -200,7 +200,7 @@ end
 --- The same, as a stream of events: those of its members, each with the `agent`
 --- it is of, and `turn`, `message`, `handoff`, `pending`, `done`.
 ---@param input string|table|nil
----@param options { data: any, max_turns: integer|nil }|nil
+---@param options marea.TeamRunOptions|nil
 ---@return marea.AgentStream
 function methods:stream(input, options)
   local state = conversation_of(self, "stream")
@@ -329,7 +329,7 @@ local tool_fields = { name = "a non-empty string", description = "a string", par
   approve = "a boolean or a function" }
 
 --- A tool that asks this team, in a conversation of its own each time.
----@param options { name: string|nil, description: string|nil }|nil
+---@param options marea.AsToolOptions|nil
 ---@return marea.Tool
 function methods:as_tool(options)
   conversation_of(self, "as_tool")

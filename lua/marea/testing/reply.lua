@@ -19,6 +19,7 @@ local reply = {}
 ---@field tool_calls table[]|nil each { name =, arguments = table or JSON text, id = }
 ---@field usage table|nil
 ---@field finish_reason string|nil
+---@field model string|nil that answers
 ---@field data string|nil bytes, such as speech, of the type `content_type`
 ---@field content_type string|nil
 ---@field error string|table|nil a kind, or { kind =, status =, message =, code = }; after a text: the stream breaks
