@@ -2,6 +2,8 @@
 /* The module marea.core: what needs no network. It is apart from marea.net so
 ** that a program which has not asked for anything yet has not loaded libcurl,
 ** and the thirty libraries that come with it, either. */
+#include <sys/time.h>
+
 #include "lbase64.h"
 #include "lcore.h"
 #include "lfile.h"
@@ -13,6 +15,15 @@
 /* seconds, on a clock that is never set */
 static int now (lua_State *L) {
   lua_pushnumber(L, (lua_Number)clock_now() / 1e6);
+  return 1;
+}
+
+
+/* seconds since 1970, on the clock of the wall, to the microsecond */
+static int wall (lua_State *L) {
+  struct timeval t;
+  gettimeofday(&t, NULL);
+  lua_pushnumber(L, (lua_Number)t.tv_sec + (lua_Number)t.tv_usec / 1e6);
   return 1;
 }
 
@@ -29,5 +40,7 @@ LUALIB_API int luaopen_marea_core (lua_State *L) {
   lua_setfield(L, -2, "file");
   lua_pushcfunction(L, now);
   lua_setfield(L, -2, "now");
+  lua_pushcfunction(L, wall);
+  lua_setfield(L, -2, "wall");
   return 1;
 }

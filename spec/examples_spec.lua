@@ -116,6 +116,16 @@ describe("the examples", function()
     dir.remove()
   end)
 
+  it("mcp starts a server, has an agent use it, and tells a collector", function()
+    local script = s:script({ { { status = 200, body = "{}" } } }, { repeat_last = true, keep_body = 1024 * 1024 })
+    local output, status = run("mcp", {}, { MAREA_BASE_URL = s.base_url, OTEL_EXPORTER_OTLP_ENDPOINT = script.url })
+    assert.equal(0, status, output)
+    says(output, "notes offers 2 tools:")
+    says(output, 'add_note(text: "milk and bread")')
+    says(output, "\nmilk and bread\n")
+    says(script.requests()[1].body, "tools/call add_note")
+  end)
+
   describe("agent_files", function()
     local directory, path
     before_each(function()

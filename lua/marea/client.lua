@@ -65,6 +65,14 @@ function client.through(self, transport)
   return make(s)
 end
 
+--- A client like this one whose requests are told to nobody: what tells of others.
+---@param self marea.Client
+function client.unseen(self)
+  local s = settings.copy(private[self])
+  s.unseen = true
+  return make(s)
+end
+
 --- Sends a request and returns its answer, whose body is the caller's to read as
 --- it comes, and to let go of; or nil and an error.
 ---@param self marea.Client

@@ -22,6 +22,7 @@ local fields = {
   reflect = { "marea.pattern.reflect", "new" },
   mixture = { "marea.pattern.mixture", "new" },
   mcp = { "marea.mcp", "new" },
+  otel = { "marea.otel", "new" },
 
   nearest = { "marea.vector", "nearest" },
 
@@ -92,6 +93,7 @@ end
 ---@field dump fun(value: any, registry: table<string, any>?): table
 ---@field load fun(data: table, registry: table<string, any>?): any what `dump` made data of
 ---@field runtime fun(options: marea.RuntimeOptions?): marea.Runtime
+---@field otel fun(options: marea.OtelOptions?): marea.Otel sends spans and metrics to an OpenTelemetry collector
 ---@field mcp fun(options: marea.McpOptions): marea.McpServer?, marea.error? connects to a Model Context Protocol server
 ---@field on fun(event: string, f: fun(event: table)): fun() is told of llm.call, llm.attempt, tool, step, handoff
 ---@field testing marea.testing

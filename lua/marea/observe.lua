@@ -13,6 +13,7 @@ local stream = compat.lazy "marea.stream"
 
 local observe = {
   around = nil,     -- what an agent says of the call it is about to make
+  begin = nil,      -- f(event, base_url, options) -> options: told before each call of a model
 }
 
 local names = { "llm.call", "llm.attempt", "tool", "step", "handoff" }
@@ -87,6 +88,7 @@ end
 -- The frames between the caller and `send` are two more than without us.
 local function around(send, s, endpoint, streamed, params, options, level, who)
   local event = start(s, endpoint, streamed, params)
+  if observe.begin then options = observe.begin(event, s.base_url, options) end
   local ok, value, err = pcall(send, s, endpoint, streamed, params, options, level + 2, who)
   if not ok then
     finish(event, nil, value)
@@ -97,6 +99,7 @@ local function around(send, s, endpoint, streamed, params, options, level, who)
 end
 
 local function attempt(call, try, answer, err, seconds)
+  if call.settings.unseen then return end
   local url = redact.url(call:blanker()(call.url))
   observe.emit("llm.attempt", { attempt = try, method = call.method, url = url, provider = call.provider,
     status = answer and answer.status or err and err.status, error = err, seconds = seconds })

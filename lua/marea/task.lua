@@ -403,6 +403,24 @@ local function drive(main)
   end
 end
 
+local last_things = {}     -- done at the end of each run
+
+--- Has f() called, as a task, at the end of each `run`, whatever its end is.
+---@param f function
+---@return fun() ends it
+function task.at_end(f)
+  last_things[#last_things + 1] = f
+  return function() remove(last_things, f) end
+end
+
+local function do_last_things()
+  for _, f in ipairs(last_things) do
+    local t = task.spawn(f)
+    t.claimed = true
+    loop.pcall(drive, t)
+  end
+end
+
 --- Runs f(...) as a task, and the loop until it and all it spawned has ended.
 --- Returns what f returned. Raises f's error (the other tasks are then
 --- cancelled), else the first error of a task that nobody awaited.
@@ -417,8 +435,9 @@ function task.run(f, ...)
   local main = task.spawn(f, ...)
   main.claimed = true
   local ok, err = loop.pcall(drive, main)
-  in_run = false
   if not ok then cancel_live() end
+  if last_things[1] then do_last_things() end
+  in_run = false
   if main.status == "failed" then error(main.error, 0) end
   if not ok then error(err, 0) end
   if main.status == "cancelled" then error(main.error, 0) end

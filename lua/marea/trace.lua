@@ -18,7 +18,7 @@ function trace.headers()
 end
 
 --- Runs f(...) as a span: `about` is what it is about, as each kind has it.
----@param kind "run"|"step"|"tool"|"message.send"|"message.publish"|"message.handle"|"mcp"
+---@param kind "run"|"team"|"step"|"tool"|"message.send"|"message.publish"|"message.handle"|"mcp"
 function trace.span(kind, about, f, ...)
   local tracer = trace.tracer
   if not tracer then return f(...) end

@@ -18,6 +18,7 @@ local schema = require "marea.schema"
 local talks = require "marea.agent.talk"
 local task = require "marea.task"
 local tell = require "marea.agent.tell"
+local trace = require "marea.trace"
 
 local calls = {}
 
@@ -243,9 +244,9 @@ end
 
 local function execute(run, list)
   for _, group in ipairs(groups(run, list)) do
-    if #group == 1 then run_call(run, group[1])
+    if #group == 1 then trace.span("tool", group[1], run_call, run, group[1])
     else
-      task.map(group, function(call) run_call(run, call) end,
+      task.map(group, function(call) trace.span("tool", call, run_call, run, call) end,
         { concurrency = run.agent.parallel or PARALLEL })
     end
   end

@@ -20,6 +20,7 @@ local lazy = require("marea.compat").lazy
 local output = lazy "marea.agent.output"
 local guest = lazy "marea.agent.guest"
 local tell = require "marea.agent.tell"
+local trace = require "marea.trace"
 
 local loop = {}
 
@@ -133,7 +134,7 @@ end
 function loop.go(run)
   while true do
     local stop, err
-    if run.talk.open then stop, err = run_calls(run) else stop, err = step(run) end
+    if run.talk.open then stop, err = run_calls(run) else stop, err = trace.span("step", run, step, run) end
     if not stop and not err and not run.talk.open then stop = condition(run) end
     if stop or err then return stop, err end
   end

@@ -12,6 +12,7 @@ local loop = require "marea.agent.loop"
 local normalise = require "marea.normalise"
 local talks = require "marea.agent.talk"
 local tell = require "marea.agent.tell"
+local trace = require "marea.trace"
 local usage = require "marea.usage"
 
 local unpack = require("marea.compat").unpack
@@ -203,13 +204,7 @@ local function settle(self, stop)
   usage.add(self.talk.usage, self.usage, false)
 end
 
---- Runs it: from its input on, or where it waited. Returns the result, or nil
---- and an error, which has the result as far as it came.
----@param self table
----@param input any
----@param resumed boolean|nil
----@return marea.AgentResult|nil, marea.error|nil
-function run.go(self, input, resumed)
+local function go(self, input, resumed)
   if resumed then run.restore(self) end
   local ok, stop, err = pcall(function()
     if not resumed then
@@ -229,6 +224,16 @@ function run.go(self, input, resumed)
   if stop == "pending" then tell.event(self, { type = "pending", pending = result.pending }) end
   tell.event(self, { type = "done", result = result })
   return result
+end
+
+--- Runs it: from its input on, or where it waited. Returns the result, or nil
+--- and an error, which has the result as far as it came.
+---@param self table
+---@param input any
+---@param resumed boolean|nil
+---@return marea.AgentResult|nil, marea.error|nil
+function run.go(self, input, resumed)
+  return trace.span("run", self, go, self, input, resumed)
 end
 
 return run

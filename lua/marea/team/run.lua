@@ -19,6 +19,7 @@ local party = require "marea.agent.party"
 local runs = require "marea.agent.run"
 local states = require "marea.team.state"
 local task = require "marea.task"
+local trace = require "marea.trace"
 local usage = require "marea.usage"
 
 local run = {}
@@ -368,10 +369,7 @@ local function begin(self, input)
   if not state.messages[1] then error(("%s: there is nothing to do: give a text"):format(self.team.name), 0) end
 end
 
---- Runs it. Returns the result, or nil and an error, which has the result as far
---- as it came.
----@return marea.AgentResult|nil, marea.error|nil
-function run.go(self, input)
+local function go(self, input)
   begin(self, input)
   local ok, stop, err = pcall(turns, self)
   settle(self, ok and stop or "error")
@@ -381,6 +379,13 @@ function run.go(self, input)
     return nil, err
   end
   return run.result(self, stop)
+end
+
+--- Runs it. Returns the result, or nil and an error, which has the result as far
+--- as it came.
+---@return marea.AgentResult|nil, marea.error|nil
+function run.go(self, input)
+  return trace.span("team", self, go, self, input)
 end
 
 --- Tells that it is over: once, to who asked for the run.
