@@ -192,6 +192,22 @@ describe("an agent as a tool", function()
     end
   end)
 
+  it("has its waiting calls told from others, whatever ids a model makes up", function()
+    local f, seen = tool_of("f", nil, { approve = true })
+    local inner = calling { { "f", { x = "inner" }, id = "b/c" } }
+    local outer = calling { { "cook", { input = "x" }, id = "a" }, { "f", { x = "outer" }, id = "a/b/c" },
+      { "f", { x = "other" }, id = "a%2Fb" } }
+    local cook = agent_of("cook", { inner, "Done." }, { tools = { f } })
+    local host = agent_of("host", { outer }, { tools = { cook:as_tool(), f } })
+    local result = assert(host:run "x")
+    local ids = {}
+    for i, call in ipairs(result.pending) do ids[i] = call.id end
+    assert.same({ "a/b%2Fc", "a%2Fb%2Fc", "a%252Fb" }, ids)
+    result.pending[2]:approve()
+    assert.equal("pending", assert(host:resume(result)).stop)
+    assert.same({ { x = "outer" } }, seen)
+  end)
+
   it("is counted once, however often its run waits and goes on", function()
     local f, seen = tool_of("f", nil, { approve = true })
     local used = { total_tokens = 10 }

@@ -48,16 +48,23 @@ end
 
 ---- what is pending -----------------------------------------------------------------------
 
+-- One step of an id. Ids are the model's to choose: one with a slash in it must not
+-- be taken for another call within an agent, and that one be run in its place.
+local function step(name)
+  return (name:gsub("[%%/]", { ["%"] = "%25", ["/"] = "%2F" }))
+end
+
 -- A state is a conversation: of an agent, with its open calls; or of a team, or
 -- one handed over to a team, with those of the members that wait.
 local function add_pending(list, state, prefix)
   for _, name in ipairs(state.waiting or {}) do
-    add_pending(list, state.members[name], prefix .. name .. "/")
+    add_pending(list, state.members[name], prefix .. step(name) .. "/")
   end
   for _, call in ipairs(state.open or {}) do
-    if call.nested then add_pending(list, call.nested, prefix .. call.id .. "/")
+    if call.nested then add_pending(list, call.nested, prefix .. step(call.id) .. "/")
     elseif call.pending and not call.content then
-      list[#list + 1] = { id = prefix .. call.id, name = call.name, arguments = call.arguments, agent = state.active }
+      list[#list + 1] = { id = prefix .. step(call.id), name = call.name, arguments = call.arguments,
+        agent = state.active }
     end
   end
 end
@@ -76,7 +83,7 @@ end
 ---- deciding -------------------------------------------------------------------------------
 
 local function after(id, prefix)
-  prefix = prefix .. "/"
+  prefix = step(prefix) .. "/"
   return id:sub(1, #prefix) == prefix and id:sub(#prefix + 1) or nil
 end
 
@@ -96,7 +103,7 @@ function find(state, id, who)
   local known = kit.new(kit.find_agent(who, state.active) or who).by_name
   for _, call in ipairs(state.open) do
     local tool = known[call.name] and known[call.name].tool
-    if call.id == id and call.pending and not call.content then return call, tool end
+    if step(call.id) == id and call.pending and not call.content then return call, tool end
     local rest = call.nested and tool and tool.agent and after(id, call.id)
     if rest then return find(call.nested, rest, tool.agent) end
   end
