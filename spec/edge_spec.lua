@@ -195,6 +195,32 @@ describe("at the edge", function()
     assert.equal(0, status)
   end)
 
+  it("of a host's loop, a stream that waits unread, and so keeps no handle, goes on when it is read", function()
+    local bytes = faults.chunk("data: " .. server.chunk_json { content = ("x"):rep(1000) } .. "\n\n")
+    local f = s:script({ { { send = HEAD }, { repeat_send = bytes, count = 600 },
+      { send = text("y", "stop") .. DONE .. LAST } } })
+    local output, status = child.code([[
+      local uv = require "luv"
+      local marea = require "marea"
+      marea.attach(uv)
+      local client = marea.client { base_url = (...), model = "m", max_retries = 0, timeout = { connect = 0.2 } }
+      local messages, stream = { { role = "user", content = "x" } }, nil
+      marea.spawn(function()
+        stream = assert(client.chat.completions:create { messages = messages, stream = true })
+        assert(stream:next())
+      end)
+      local started = uv.hrtime()
+      local timer = uv.new_timer()
+      timer:start(300, 0, function() timer:close() end)
+      uv.run()                       -- ends, though the stream has not
+      io.write((uv.hrtime() - started) / 1e9 < 2 and "ended " or "went on ")
+      marea.spawn(function() io.write(#assert(stream:result()).output_text) end)
+      uv.run()
+    ]], { f.base_url })
+    assert.equal("ended 600001", output)
+    assert.equal(0, status)
+  end)
+
   describe("before there is a connection, cancelling", function()
     local function cancel_soon(client, seconds)
       local inner

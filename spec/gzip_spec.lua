@@ -65,6 +65,30 @@ describe("a compressed answer", function()
     assert.truthy(got:find("^palabra 1 palabra 2 .* palabra 40 $"))
   end)
 
+  -- A gzip stream of blocks that are stored as they are: what is sent can be read.
+  local function stored(bytes)
+    local n = #bytes
+    local lo, hi = n % 256, math.floor(n / 256)
+    return string.char(0, lo, hi, 255 - lo, 255 - hi) .. bytes
+  end
+
+  it("gives each event of a stream when it comes, not at the end", function()
+    local head = "\31\139\8\0\0\0\0\0\0\3"
+    local function event(text, finish)
+      return "data: " .. server.chunk_json { content = text, finish = finish } .. "\n\n"
+    end
+    local f = s:script({ { { send = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\n"
+      .. "transfer-encoding: chunked\r\n\r\n" .. hex(head .. stored(event("uno"))) }, { wait_signal = "one" },
+      { send = hex(stored(event("dos"))) }, { wait_signal = "two" },
+      { send = hex(stored(event("tres", "stop") .. "data: [DONE]\n\n")) }, { wait_close = 2 } } })
+    local next_signal = { uno = "one", dos = "two" }
+    local got, err = faults.read(faults.client(f, { timeout = { idle = 5 } }), nil, function(e)
+      if next_signal[e.text] then f.signal(next_signal[e.text]) end
+    end)
+    assert.is_nil(err)
+    assert.equal("unodostres", got)
+  end)
+
   it("that stops in the middle is an error, though its framing is whole", function()
     local bytes = gzip(faults.COMPLETION)
     for _, n in ipairs { 5, 12, math.floor(#bytes / 2), #bytes - 12 } do

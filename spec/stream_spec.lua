@@ -845,8 +845,14 @@ describe("closing a stream", function()
   for name, leave in pairs({
       ["break"] = function(stream) for _ in stream:text() do break end end,
       ["return"] = function(stream) for _ in stream:events() do return end end,
+      ["goto"] = assert((loadstring or load)("for _ in (...):text() do goto out end ::out::")),
       ["an error"] = function(stream)
         pcall(function() for _ in stream:chunks() do error("mine") end end)
+      end,
+      ["an error in a coroutine that is closed, or dropped"] = function(stream)
+        local co = coroutine.create(function() for _ in stream:text() do coroutine.yield() end end)
+        coroutine.resume(co)
+        if coroutine.close then coroutine.close(co) end
       end }) do
     it("is what leaving a `for` by " .. name .. " does on 5.4; close() does it anywhere", function()
       local stream, f = watched()

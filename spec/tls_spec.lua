@@ -202,6 +202,25 @@ describe("TLS", function()
     assert.equal(0, #target.requests())
   end)
 
+  it("keeps no loop of a host alive with the connections it keeps, and they end with the program", function()
+    local child = require("spec.support.child")
+    local output, status = child.code([[
+      local base_url, ca_file = ...
+      local uv = require "luv"
+      local marea = require "marea"
+      marea.attach(uv)
+      local client = marea.client { base_url = base_url, ca_file = ca_file, model = "m", max_retries = 0 }
+      for i = 1, 3 do marea.spawn(function() assert(client:ask "x") end) end
+      local started = uv.hrtime()
+      uv.run()
+      assert((uv.hrtime() - started) / 1e9 < 3, "the loop went on")
+      assert(require("marea.loop").engine():stats().transfers == 0)
+      io.write "ended"
+    ]], { place("good").base_url, dir .. "/ca.pem" })
+    assert.equal("ended", output)
+    assert.equal(0, status)
+  end)
+
   it("that ends without a good-bye is no end of an answer that isn't whole", function()
     local head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
     local bodies = {
