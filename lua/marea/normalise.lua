@@ -125,6 +125,12 @@ local function is_reasoning(part)
   return reasoning_types[part.type] or type(part.text) ~= "string" and (said(part.thinking) or said(part.reasoning))
 end
 
+-- Of nothing but empty texts nothing comes.
+local function joined(list)
+  local text = table.concat(list)
+  return text ~= "" and text or nil
+end
+
 --- The text of a content that is a string or a list of parts, and the
 --- reasoning among the parts, or nil.
 ---@return string text, string|nil reasoning
@@ -137,7 +143,7 @@ function normalise.content(content)
     elseif type(part) == "table" and is_reasoning(part) then reasoning[#reasoning + 1] = normalise.plain(part)
     elseif type(part) == "table" and type(part.text) == "string" then text[#text + 1] = part.text end
   end
-  return table.concat(text), reasoning[1] and table.concat(reasoning) or nil
+  return table.concat(text), joined(reasoning)
 end
 
 -- OpenRouter's list of details: text or summaries.
@@ -149,7 +155,7 @@ local function details_text(details)
     local text = type(detail) == "table" and (detail.text or detail.summary)
     if type(text) == "string" then out[#out + 1] = text end
   end
-  return out[1] and table.concat(out) or nil
+  return joined(out)
 end
 
 --- The reasoning in a message or a delta, or nil; and the field it stands in

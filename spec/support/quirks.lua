@@ -88,7 +88,10 @@ local function add(outcome, event)
   outcome.choices[event.index + 1] = choice
   if event.type == "finish" then
     choice.finish, choice.raw_finish = event.reason, event.raw_reason
-  else choice[event.type] = choice[event.type] .. event.text end
+  else
+    assert.not_equal("", event.text)
+    choice[event.type] = choice[event.type] .. event.text
+  end
 end
 
 -- Calls come without the index of their choice; one that has several is not
