@@ -3,6 +3,7 @@
 -- happens when they do wrong. The server is spec/support/mcp_server.lua.
 
 local agents = require("spec.support.agents")
+local child = require("spec.support.child")
 local core = require("marea.core")
 local marea = require("marea")
 
@@ -288,6 +289,40 @@ describe("a server that is a process", function()
     assert.is_true(own <= 1)          -- the interpreter's own
     assert.is_nil(open:find("eventpoll", 1, true))
   end)
+
+  -- The same conversation, killed in the middle, on each kind of loop.
+  local drivers = {
+    { "of its own", "marea.run(talk)" },
+    { "of luv's", "local uv = require 'luv' marea.attach(uv) marea.spawn(talk) uv.run()" },
+    { "in steps", "local t = marea.spawn(talk) while t.status == 'running' do marea.step(0.002) end" },
+    { "that polls a descriptor", [[
+      local t = marea.spawn(talk)
+      local select = require("socket").select
+      local ready = { getfd = marea.fd, dirty = function() return false end }
+      while t.status == "running" do
+        select({ ready }, nil, marea.next_timeout() or 5)
+        marea.step()
+      end]] },
+  }
+  for _, case in ipairs(drivers) do
+    it("works on a loop " .. case[1], function()
+      local output, status = child.code(([[
+        local marea = require "marea"
+        local function talk()
+          local one = assert(marea.mcp { command = { "lua5.4", "%s" } })
+          local text = ("y"):rep(300000)
+          assert(one:call("echo", { text = text }).content[1].text == text)
+          local _, err = one:call "die"
+          assert(err.kind == "connection", err)
+          assert(one:restart())
+          io.write(one:call("echo", { text = "through" }).content[1].text)
+          one:close()
+        end
+        %s]]):format(SERVER, case[2]))
+      assert.equal("through", output)
+      assert.equal(0, status)
+    end)
+  end
 
   it("raises at the line of who wrote it wrongly", function()
     local cases = { { {}, "give `command` or `url`" }, { { command = {} }, "a list of words" },

@@ -163,6 +163,7 @@ describe("the reference", function()
     { "lua/marea/mcp.lua", "clocks", "marea.McpTimeout", same = true },
     { "lua/marea/mcp.lua", "hooks", "marea.McpHooks", same = true },
     { "lua/marea/mcp.lua", "request_fields", "marea.McpRequestOptions", same = true },
+    { "lua/marea/otel.lua", "fields", "marea.OtelOptions", same = true },
     { "lua/marea/runtime.lua", "fields", "marea.RuntimeOptions", same = true },
     { "lua/marea/runtime.lua", "hook_fields", "marea.RuntimeHooks", same = true },
     { "lua/marea/runtime.lua", "type_fields", "marea.RegisterOptions", same = true },
