@@ -258,6 +258,7 @@ VALGRIND_SPECS ?= $(filter-out $(HEAVY),$(ALL_SPECS))
 VALGRIND = MAREA_SANITIZED=1 valgrind -q --error-exitcode=99 --leak-check=full \
   --errors-for-leak-kinds=definite --show-leak-kinds=definite
 
+valgrind: export BATCH_SECONDS = 1500
 valgrind: deps-test  ## run VALGRIND_SPECS (all but the heavy ones) under valgrind
 	@$(MAKE) all LUA_VERSION=5.4 BUILD_DIR=build/valgrind/5.4 CFLAGS='-O1 -g'
 	@: > build/counts
