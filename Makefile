@@ -265,8 +265,8 @@ valgrind: deps-test  ## run VALGRIND_SPECS (all but the heavy ones) under valgri
 	$(call specs,5.4,build/valgrind/5.4,$(VALGRIND),$(or $(SPEC),$(VALGRIND_SPECS)))
 	$(totals)
 
-readme: all  ## put the tables made of the presets into README.md
-	$(Q)$(call in_tree,$(BUILD_DIR)) $(call lua,$(LUA_VERSION)) -e 'require("spec.support.provider_table").write("README.md")'
+readme: all  ## put the tables made of the presets into their README
+	$(Q)$(call in_tree,$(BUILD_DIR)) $(call lua,$(LUA_VERSION)) -e 'require("spec.support.provider_table").write("lua/marea/providers/README.md")'
 
 doc: all  ## make the reference, build/doc/index.html, from the comments of the source
 	@mkdir -p build/doc

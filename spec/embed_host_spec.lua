@@ -129,6 +129,29 @@ for _, version in ipairs { "5.4", "5.1", "5.3" } do
 
     if version ~= "5.4" then return end
 
+    it("may have it in a shared library, too", function()
+      local dir = daemon.directory()
+      daemon.write(dir .. "/main.c", [[
+        #include <lauxlib.h>
+        #include <lualib.h>
+        #include "marea.h"
+        int main (void) {
+          lua_State *L = luaL_newstate();
+          luaL_openlibs(L);
+          lua_pushcfunction(L, luaopen_marea);
+          lua_call(L, 0, 0);
+          return luaL_dostring(L, "print(require 'marea.net' ~= nil, package.loaded.marea == require 'marea')");
+        }
+      ]])
+      local output, status = shell(("cd %s && cc -shared -o libgame.so -Wl,--whole-archive %s/libmarea.a "
+        .. "-Wl,--no-whole-archive $(pkg-config --libs libcurl libuv) -lm && "
+        .. "cc -I%s/csrc $(pkg-config --cflags lua5.4) main.c -L. -lgame $(pkg-config --libs lua5.4) "
+        .. "-Wl,-rpath,%s -o main"):format(dir, build, hosts.tree(), dir))
+      assert.equal(0, status, output)
+      assert.equal("true\ttrue\n", (child.command(dir .. "/main", NOWHERE)))
+      os.execute("rm -rf " .. dir)
+    end)
+
     it("is told what it does wrong", function()
       local program = os.tmpname()
       local output, status = shell(("cc -D_GNU_SOURCE -Icsrc $(pkg-config --cflags lua5.4) -o %s spec/c/embed_faults.c "

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The code in the README runs as printed, in an order that lets later blocks
--- use what earlier ones made, against the bundled provider.
+-- The code in the README, and in those of directories it leads to, runs as
+-- printed, against the bundled provider.
 
 local child = require("spec.support.child")
 local server = require("spec.support.server")
@@ -51,12 +51,32 @@ local expected = {
   JSON = '^{"id":9007199254740993,"options":{},"tools":%[%]}\n{.*}\n$',
 }
 
+local AGENTS, PROVIDERS = "lua/marea/agent/README.md", "lua/marea/providers/README.md"
+local pages = { "README.md", AGENTS, PROVIDERS, "lua/README.md", "csrc/README.md" }
+
+-- Where a link of a page leads to.
+local function resolve(page, target)
+  local path = (page:match("^(.*/)") or "") .. target:gsub("/$", "")
+  local n
+  repeat path, n = path:gsub("[^/.]+/%.%./", "", 1) until n == 0
+  return path
+end
+
+-- The names that the lines of a list of files begin with, up to a wide gap.
+local function names_in(page)
+  local named = {}
+  for line in read(page):match("```\n(.-)```"):gmatch("[^\n]+") do
+    for name in (line .. "   "):match("^(.-)   "):gmatch("%S+") do named[name] = true end
+  end
+  return named
+end
+
 describe("the README", function()
   local text = read("README.md")
-  local blocks = runnable(text)
+  local blocks = runnable(text .. read(AGENTS))
 
   it("shows code that runs", function()
-    assert.is_true(#blocks >= 7, #blocks .. " blocks")
+    assert.is_true(#blocks >= 14, #blocks .. " blocks")
   end)
 
   for _, block in ipairs(blocks) do
@@ -72,23 +92,38 @@ describe("the README", function()
 
   it("names only what is there", function()
     local marea = require("marea")
-    for name in text:gmatch("%f[%w_]marea%.([%a_]+)%f[^%w_]") do
-      local is_module = name == "core" or name == "net" or name == "lua" or name == "doctor" or name == "h"
-      assert.is_true(is_module or marea[name] ~= nil, "marea." .. name)
+    local n = 0
+    for _, page in ipairs(pages) do
+      for name in read(page):gmatch("%f[%w_]marea%.([%a_]+)%f[^%w_]") do
+        local is_module = name == "core" or name == "net" or name == "lua" or name == "doctor" or name == "h"
+        assert.is_true(is_module or marea[name] ~= nil, "marea." .. name)
+      end
+      for target in read(page):gmatch("%]%(([%w/._]+)[#)]") do
+        local file = io.open(resolve(page, target))
+        assert.is_truthy(file, page .. ": " .. target)
+        file:close()
+        n = n + 1
+      end
     end
-    for target in text:gmatch("%]%(([%w/._]+)%)") do
-      local file = io.open(target:gsub("/$", "") .. "")
-      assert.is_truthy(file, target)
-      file:close()
+    assert.is_true(n > 30, n .. " links")
+  end)
+
+  it("leads to headings that are there", function()
+    for _, page in ipairs(pages) do
+      for target, anchor in read(page):gmatch("%]%(([%w/._]*)#([%w-]+)%)") do
+        local found = false
+        for heading in read(target == "" and page or resolve(page, target)):gmatch("\n#+ ([^\n]+)") do
+          found = found or heading:lower():gsub("[^%w -]", ""):gsub(" ", "-") == anchor
+        end
+        assert.is_true(found, page .. ": " .. target .. "#" .. anchor)
+      end
     end
   end)
 
   it("has a place in its tree for every file", function()
-    local named = {}
-    for line in text:match("\n## The tree\n(.-)\nspec/"):gmatch("\n  ([^\n]+)") do
-      for name in (line .. "   "):match("^(.-)   "):gmatch("%S+") do named[name] = true end
-    end
+    local c, lua = names_in("csrc/README.md"), names_in("lua/README.md")
     for path in child.command("ls csrc/*.c lua/marea/*.lua lua/marea/*/*.lua"):gmatch("%S+") do
+      local named = path:find("^csrc") and c or lua
       local name = path:gsub("^csrc/", ""):gsub("^lua/marea/", ""):gsub("%.%w+$", "")
       assert.is_true(named[name] or named[name:gsub("/.*$", "/*")], path)
     end
@@ -103,9 +138,11 @@ describe("the README", function()
 
   it("has its tables of providers as the presets have it: `make readme` sees to that", function()
     local table_of = require("spec.support.provider_table")
-    assert.is_true(table_of.put(text) == text, "the tables are stale: make readme")
+    local tables = read(PROVIDERS)
+    assert.is_true(table_of.put(tables) == tables, "the tables are stale: make readme")
     for _, name in ipairs(require("marea.providers").names()) do
-      assert.is_truthy(text:find("\n| `" .. name .. "` | ", 1, true), name)
+      assert.is_truthy(tables:find("\n| `" .. name .. "` | ", 1, true), name)
+      assert.is_truthy(text:match("\n### Providers\n(.-)\n### "):find("`" .. name .. "`", 1, true), name)
     end
   end)
 

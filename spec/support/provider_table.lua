@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The README's tables of providers, made of the presets: `make readme` puts
+-- The tables of lua/marea/providers/README.md, made of the presets: `make readme` puts
 -- them between its two marks, and readme_spec.lua sees that they are there.
 
 local providers = require("marea.providers")
