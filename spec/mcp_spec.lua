@@ -298,7 +298,8 @@ describe("a server that is a process", function()
     { "that polls a descriptor", [[
       local t = marea.spawn(talk)
       local select = require("socket").select
-      local ready = { getfd = marea.fd, dirty = function() return false end }
+      local fd = marea.fd()
+      local ready = { getfd = function() return fd end, dirty = function() return false end }
       while t.status == "running" do
         select({ ready }, nil, marea.next_timeout() or 5)
         marea.step()
