@@ -344,6 +344,12 @@ build/torture/host: $(TORTURE_C) $(wildcard csrc/*.h spec/torture/*) | deps-test
 	  $(LUA_CFLAGS) $(CURL_CFLAGS) $(UV_CFLAGS) -o $@ $(TORTURE_C) -Wl,@spec/torture/wraps \
 	  $(shell $(PKG_CONFIG) --libs lua5.4) $(CURL_LIBS) $(UV_LIBS) -lpthread -lm
 
+SOAK_SECONDS ?= 600
+
+soak: deps-test  ## many tasks against random faults for SOAK_SECONDS (SOAK_SEED=n: the same again)
+	@$(MAKE) all
+	@$(call in_tree,$(BUILD_DIR)) $(call lua,$(LUA_VERSION)) spec/soak/run.lua $(SOAK_SECONDS) $(SOAK_SEED)
+
 # LuaJIT and Lua 5.1 differ in their headers, so both are tried
 LINT_LUAS = lua5.4 lua5.3 luajit lua5.1
 LINT_CC = $(CC) -std=c99 -D_GNU_SOURCE -O2 -fPIC $(WARN) -Werror $(CURL_CFLAGS) \
@@ -380,5 +386,5 @@ help:  ## this list
 
 MAKEFLAGS += --no-print-directory
 .SECONDARY:
-.PHONY: all doc readme static nvim install uninstall test test-gc asan valgrind demo bench bench-peers fuzz fuzz-smoke torture torture-smoke lint \
+.PHONY: all doc readme static nvim install uninstall test test-gc asan valgrind demo bench bench-peers fuzz fuzz-smoke torture torture-smoke soak lint \
   deps deps-fuzz clean help FORCE
