@@ -48,11 +48,18 @@ struct engine *lengine_check (lua_State *L, int idx) {
 }
 
 
+/* The library's own loop, made when it is first needed. */
+static void need_driver (lua_State *L, struct lengine *l) {
+  if (l->driver == NULL) l->driver = uvdriver_new(l->engine);
+  if (l->driver == NULL)
+    luaL_error(L, "libuv gave no loop: no descriptors, or no memory, are left");
+}
+
+
 static int e_turn (lua_State *L) {
   struct lengine *l = check_process(L);
   usec until = lua_isnoneornil(L, 2) ? NEVER : clock_now() + lnet_usec(luaL_checknumber(L, 2));
-  if (l->driver == NULL) l->driver = uvdriver_new(l->engine);
-  if (l->driver == NULL) return luaL_error(L, "libuv gave no loop");
+  need_driver(L, l);
   lua_pushboolean(L, uvdriver_turn(l->driver, until));
   return 1;
 }
@@ -125,8 +132,7 @@ static int e_watching (lua_State *L) {
 
 static int e_fd (lua_State *L) {
   struct lengine *l = check_process(L);
-  if (l->driver == NULL) l->driver = uvdriver_new(l->engine);
-  if (l->driver == NULL) return luaL_error(L, "libuv gave no loop");
+  need_driver(L, l);
   lua_pushinteger(L, uvdriver_fd(l->driver));
   return 1;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <uv.h>
 
@@ -181,10 +182,20 @@ int uvdriver_fd (struct uvdriver *d) {
 }
 
 
+/* A first loop takes three descriptors at once, and libuv ends the process
+** where the last two are not to be had. */
+static int has_descriptors (void) {
+  int fds[4], n = 0, i;
+  while (n < 4 && pipe(fds + n) == 0) n += 2;
+  for (i = 0; i < n; i++) close(fds[i]);
+  return n == 4;
+}
+
+
 struct uvdriver *uvdriver_new (struct engine *e) {
   struct uvdriver *d = calloc(1, sizeof *d);
   if (d == NULL) return NULL;
-  if (uv_loop_init(&d->loop) != 0) {
+  if (!has_descriptors() || uv_loop_init(&d->loop) != 0) {
     free(d);
     return NULL;
   }

@@ -88,6 +88,15 @@ describe("the doctor", function()
     assert.matches("one thing is wrong\n$", output)
   end)
 
+  it("finds that hardly a file can be opened", function()
+    for _, most in ipairs { 8, 14 } do
+      local output, status = child.starved(most, EXAMINE, "")
+      assert.equal(1, status, output)
+      finds(output, "open files", "room for %d+ more", "ulimit")
+      assert.matches("one thing is wrong\n$", output)
+    end
+  end)
+
   local otherwise = {
     ["a library of the system's that is missing"] = { "marea.net", "libcurl%.so%.4", "^install libcurl", [[
       package.preload["marea.net"] = function()

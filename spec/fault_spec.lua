@@ -330,6 +330,27 @@ describe("a fault of the transport", function()
     ]], f.base_url)))
   end)
 
+  it("for want of any descriptor is told, and doesn't end the process", function()
+    local output, status = child.starved(40, [[
+      local marea = require "marea"
+      require "marea.ready"
+      local files = {}
+      repeat
+        local file = io.open "/dev/null"
+        files[#files + 1] = file
+      until not file
+      for free = 0, 3 do
+        local client = marea.client { base_url = "http://127.0.0.1:9/v1", model = "m", max_retries = 0 }
+        print(free, (select(2, pcall(client.ask, client, "Hola")):gsub("^.*: ", "")))
+        table.remove(files):close()
+      end
+      for _ = 1, 8 do table.remove(files):close() end
+      print(select(2, marea.client { base_url = "http://127.0.0.1:9/v1", model = "m", max_retries = 0 }:ask "x").kind)
+    ]], "")
+    assert.equal(0, status, output)
+    assert.matches("^0\t[^\n]*\n1\t[^\n]*\n2\t[^\n]*\n3\t[^\n]*descriptors[^\n]*\nconnection\n$", output)
+  end)
+
   describe("of a connection that was kept", function()
     -- The first connection answers once, then goes the way `ending` says.
     local function keep_then(ending)

@@ -11,6 +11,7 @@ local diagnosis = {}
 ---@field bad boolean|nil something doesn't work
 ---@field cure string|nil how to mend it
 
+local ROOM = 32                -- files and sockets a program that talks to a few should still get
 local SECONDS = 2              -- for the request to this very machine
 
 local function good(what, says)
@@ -147,6 +148,16 @@ local function keys()
   return good("keys", #names > 0 and table.concat(names, ", ") or "none in the environment")
 end
 
+local function descriptors()
+  local files = {}
+  for i = 1, ROOM do files[i] = io.open "/dev/null" end
+  local n = #files
+  for i = 1, n do files[i]:close() end
+  if n == ROOM then return good("open files", "there is room for more") end
+  return bad("open files", ("room for %d more; each connection takes one"):format(n),
+    "raise the limit (ulimit -n 1024), or close what the program leaves open")
+end
+
 ---- a request -------------------------------------------------------------------------
 
 local LOOPBACK = "request to 127.0.0.1"
@@ -180,9 +191,9 @@ end
 --- Everything but the request: nothing here waits.
 ---@return marea.Finding[]
 function diagnosis.findings()
-  local list = { lua_version(), library(), module "marea.core", module "marea.net" }
+  local list = { lua_version(), library(), module "marea.core", module "marea.net", descriptors() }
   local function add(finding) list[#list + 1] = finding end
-  if not list[#list].bad then
+  if not list[4].bad then
     local net = require "marea.net"
     local versions, features = net.versions(), net.features()
     add(libcurl(versions, features))
@@ -194,13 +205,15 @@ function diagnosis.findings()
   proxies(list)
   if not list[3].bad then add(keys()) end
   add(optional("cjson", "its null and arrays are marea's", "marea has its own null"))
+  -- luv makes a loop at once, for which libuv ends the process if it can't
+  if list[5].bad then return list end
   add(optional("luv", "marea.attach can share its loop", "it is only needed to share its loop"))
   return list
 end
 
---- Whether the request can be tried: the C modules are there.
+--- Whether the request can be tried: the C modules are there, and descriptors.
 function diagnosis.can_ask()
-  return (pcall(require, "marea.core")) and (pcall(require, "marea.net"))
+  return (pcall(require, "marea.core")) and (pcall(require, "marea.net")) and not descriptors().bad
 end
 
 return diagnosis

@@ -46,7 +46,8 @@ function health.check()
   end
   for _, finding in ipairs(diagnosis.findings()) do show(finding) end
   if not diagnosis.can_ask() then
-    return bad("the C modules are missing", { 'let the plugin manager run "make nvim" in the directory of marea' })
+    return bad("no request can be tried before the above is mended",
+      { 'the C modules come by "make nvim", which the plugin manager runs in the directory of marea' })
   end
   try_request(diagnosis)
   check_provider()
