@@ -198,7 +198,8 @@ local function show(name, m)
 end
 
 print(("soak: %d s, seed %d, %d kinds of servers, %d tasks"):format(SECONDS, SEED, #world.names, TASKS))
-local started, baseline, last = os.time()
+local started = os.time()
+local baseline, last
 repeat
   round()
   last = measure()
