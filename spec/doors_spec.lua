@@ -176,6 +176,20 @@ describe("a door", function()
     end
   end)
 
+  it("of a form's texts lets everything in, what looks like its boundary too", function()
+    local seen, last = {}, ""
+    for _ = 1, 20 do
+      client:request { path = "x", form = { a = "\r\n--" .. last .. "--\r\n", b = "2" } }
+      local requests = f.requests()
+      local request = requests[#requests]
+      last = assert(form.header(request, "content-type"):match("boundary=(%S+)$"))
+      assert.is_nil(seen[last], "a boundary came twice")
+      assert.is_true(#last:gsub("^%-+", "") >= 16, last)
+      seen[last] = true
+      assert.equal(2, #assert(form.parts(request)))
+    end
+  end)
+
   it("of a body lets everything in, as JSON", function()
     for _, bytes in pairs(nasty) do
       assert(faults.ask(client, nil, { messages = { { role = "user", content = bytes } } }))
