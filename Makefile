@@ -324,25 +324,27 @@ build/fuzz/%: spec/fuzz/%.c $(PURE_C) $(wildcard csrc/*.h) | deps-fuzz
 	$(Q)$(FUZZ_CC) -o $@ $< $(PURE_C) -lm
 
 # Everything in one program, where each call that can fail is made to: TORTURE
-# says every how manieth, first of our own calls, then of Lua's allocator.
+# says every how manieth, first of our own calls, then of Lua's allocator (which
+# on LuaJIT can't be replaced).
 TORTURE_C = $(sort $(CORE_C) $(NET_C)) $(wildcard spec/torture/*.c)
+TORTURE_HOST = build/torture/$(LUA_VERSION)/host
 
 torture: TORTURE ?= 1 1
 torture-smoke: TORTURE ?= 3 29
-torture torture-smoke: deps-test build/torture/host
+torture torture-smoke: deps-test $(TORTURE_HOST)
 	@$(MAKE) all LUA_VERSION=5.4
 	@set -- $(TORTURE); $(call in_tree,build/5.4) ASAN_OPTIONS=detect_leaks=0 \
-	  $(call lua,5.4) spec/torture/run.lua build/torture/host calls $$1 lua $$2
+	  $(call lua,5.4) spec/torture/run.lua $(TORTURE_HOST) calls $$1 lua $$2
 
 torture:  ## fail each allocation and each call of a library once (TORTURE='3 29': each third...)
 torture-smoke:  ## the same for some of them
 
-build/torture/host: $(TORTURE_C) $(wildcard csrc/*.h spec/torture/*) | deps-test
+$(TORTURE_HOST): $(TORTURE_C) $(wildcard csrc/*.h spec/torture/*) | deps-test
 	@mkdir -p $(@D)
 	@echo "  CC  $@"
 	$(Q)$(CC) -std=c99 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer $(SANITIZE) $(WARN) -Icsrc \
 	  $(LUA_CFLAGS) $(CURL_CFLAGS) $(UV_CFLAGS) -o $@ $(TORTURE_C) -Wl,@spec/torture/wraps \
-	  $(shell $(PKG_CONFIG) --libs lua5.4) $(CURL_LIBS) $(UV_LIBS) -lpthread -lm
+	  $(shell $(PKG_CONFIG) --libs $(firstword $(call names,$(LUA_VERSION)))) $(CURL_LIBS) $(UV_LIBS) -lpthread -lm
 
 SOAK_SECONDS ?= 600
 
