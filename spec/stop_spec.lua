@@ -90,6 +90,17 @@ describe("a stop condition", function()
     assert.equal("a: OK, b: 1, a: 2, b: last", said(result.messages))
   end)
 
+  it("is refused where what was written of it is bent", function()
+    for _, fields in ipairs { { kind = "messages" }, { kind = "messages", n = "3" }, { kind = "text" },
+      { kind = "any" }, { kind = "all", list = {} }, { kind = "any", list = { { kind = "messages", n = 1 } } },
+      { kind = "when", f = "f" }, { kind = "timeout", seconds = "1" }, { kind = "source" }, { kind = "nope" } } do
+      local none, why = stop.restore(fields)
+      assert.is_nil(none, fields.kind)
+      assert.is_string(why)
+    end
+    assert.equal("messages", assert(stop.restore { kind = "messages", n = 1 }).kind)
+  end)
+
   it("made by `external` stops one run, from wherever it is set", function()
     local external = stop.external()
     local team = pair(external, { function() external:set(); return "1" end, "3", "4", "5", "6" })

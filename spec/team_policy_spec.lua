@@ -68,6 +68,20 @@ describe("a selector", function()
   end)
 end)
 
+describe("a policy of one's own", function()
+  local wrong = { { "nobody", {}, "the policy gave no name" }, { "one twice", { "a", "a" }, '"a" is named twice' },
+    { "no name", 5, 'nobody is called "5"' }, { "no member", { "zoe" }, 'nobody is called "zoe"' } }
+  for _, case in ipairs(wrong) do
+    it("is an error, and no run without end, where it names " .. case[1], function()
+      local team = marea.team.new { member("a", { "1" }), policy = function() return case[2] end }
+      local none, err = team:run "go"
+      assert.is_nil(none)
+      assert.equal("validation", err.kind)
+      assert.is_truthy(err.message:find(case[3], 1, true), err.message)
+    end)
+  end
+end)
+
 describe("a graph", function()
   local function nodes(names, replies)
     local out = {}
@@ -143,6 +157,8 @@ describe("a graph", function()
     { function() marea.team.graph { nodes = nodes "a", edges = {}, start = "a", join = { a = "some" } } end, "join.a" },
     { function() marea.team.graph { nodes = nodes "a", edges = { { "a", "a", when = 1 } }, start = "a" } end,
       "edges[1].when: expected a function" },
+    { function() marea.team.graph { nodes = nodes "a", edges = {}, start = { "a", "a" } } end,
+      'start: "a" is there twice' },
   }
   for _, case in ipairs(wrong) do
     it("written wrongly raises at the caller's line: " .. case[2], function()

@@ -8,6 +8,19 @@ local teams = require("spec.support.teams")
 
 local calling, member, said = agents.calling, teams.member, teams.said
 
+describe("an agent in a team", function()
+  it("isn't offered to hand over to that team, which waits for it already", function()
+    local a = member("a", { calling { { "transfer_to_t" } }, calling { { "transfer_to_t" } }, "1" })
+    local team = marea.team.round_robin { a, name = "t", max_turns = 1 }
+    a.handoffs = { team }
+    local result = assert(a:run "go")
+    assert.same({ "1", "max_turns" }, { result.output_text, result.stop })
+    assert.is_truthy(agents.results(a.client.requests[3].messages)[1]:find('no tool "transfer_to_t"', 1, true))
+    assert.equal(1, #a.client.requests[1].tools)
+    assert.is_nil(a.client.requests[2].tools)
+  end)
+end)
+
 describe("a team in turns", function()
   it("hears what each says, by name, and each member what it has not heard", function()
     local a, b = member("a", { "one", "three" }), member("b", { "two" })

@@ -58,6 +58,21 @@ describe("a team that is paused", function()
     end
     assert.is_nil((team:resume { stop = "paused", state = { name = "other" } }))
   end)
+
+  local bent = {
+    { "a message that is none", { messages = { 5 } } }, { "a conversation that is none", { members = { a = 5 } } },
+    { "a run that is none", { run = 5 } }, { "a run without numbers", { run = { turns = "x" } } },
+    { "no number of what was heard", { heard = { a = "x" } } }, { "words that are none", { said = { a = 5 } } },
+  }
+  for _, case in ipairs(bent) do
+    it("refuses, and does not raise, what is bent: " .. case[1], function()
+      local data = pair({}, {}):save()
+      for name, value in pairs(case[2]) do data[name] = value end
+      local none, err = pair({}, {}):load(data)
+      assert.is_nil(none)
+      assert.equal("validation", err.kind)
+    end)
+  end
 end)
 
 describe("a team that is cancelled in flight", function()
@@ -146,6 +161,32 @@ describe("a team that is saved in the middle of a run", function()
     assert.is_truthy(output:find("^messages and source\t2\t3\n"), output)      -- the ship is not looked for again
     assert.is_truthy(output:find("\ninner\tA script, not a model, answers. You said: ", 1, true), output)
     dir.remove()
+  end)
+
+  it("says nothing twice where it breaks off while it is told of it", function()
+    local function make()
+      local inner = marea.team.round_robin { member("x", { "X", "X" }), member("y", { "Y", "Y" }), name = "inner",
+        stop = marea.stop.messages(2) }
+      return marea.team.sequence { inner, member("b", { "B", "B" }) }
+    end
+    local broken = 0
+    for at = 1, 40 do
+      local team, n = make(), 0
+      local stream = team:stream "go"
+      for _ in stream do
+        n = n + 1
+        if n == at then break end
+      end
+      local data = marea.json.decode(marea.json.encode(team:save()))
+      stream:close()
+      if data.run.over then break end
+      broken = broken + 1
+      local other = make()
+      assert(other:load(data))
+      assert.equal("inner: Y, b: B", said(assert(other:run()).messages), "loaded at " .. at)
+      assert.equal("inner: Y, b: B", said(assert(team:run()).messages), "closed at " .. at)
+    end
+    assert.is_true(broken > 8)
   end)
 
   it("after each event of a run can be loaded, and comes to its end", function()

@@ -55,6 +55,12 @@ local tests = {
   end,
 }
 
+--- Whether a value passes the named test.
+---@return boolean
+function check.is(expected, value)
+  return tests[expected](value) == true
+end
+
 --- value must pass the named test.
 function check.value(level, name, expected, value)
   if not tests[expected](value) then check.fail(level + 1, name, expected, value) end

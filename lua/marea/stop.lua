@@ -181,11 +181,33 @@ end
 
 ---- as data ----------------------------------------------------------------------------------
 
+-- What each kind must have of what was written of it.
+local forms = { messages = { n = COUNT }, text = { text = "a non-empty string" }, tokens = { n = COUNT },
+  timeout = { seconds = "a number of at least 0" }, source = { sources = "a table" },
+  call = { name = "a non-empty string" }, when = { f = "a function" }, any = { list = "a table" },
+  all = { list = "a table" } }
+
+-- Returns what is wrong with it, if something is.
+local function fault_of(fields)
+  for name, expected in pairs(forms[fields.kind] or {}) do
+    if not check.is(expected, fields[name]) then
+      return ("marea.stop.%s, %s: expected %s"):format(fields.kind, name, expected)
+    end
+  end
+  if fields.kind ~= "any" and fields.kind ~= "all" then return nil end
+  for i, one in ipairs(fields.list) do
+    if not stop.is(one) then return ("marea.stop.%s, list[%d]: it is no condition"):format(fields.kind, i) end
+  end
+  if not fields.list[1] then return ("marea.stop.%s, list: it is empty"):format(fields.kind) end
+end
+
 --- Makes one again from what was written of it.
 ---@param fields table
 ---@return marea.Stop|nil, string|nil
 function stop.restore(fields)
   if type(fields) ~= "table" or not kinds.known[fields.kind] then return nil, "it is no condition of marea.stop" end
+  local why = fault_of(fields)
+  if why then return nil, why end
   local out = {}
   for key, value in pairs(fields) do out[key] = value end
   return setmetatable(out, metatable)

@@ -132,6 +132,7 @@ end
 function history.check(messages)
   local ids, left = {}, 0
   for i, message in ipairs(messages) do
+    if type(message) ~= "table" then return nil, ("message %d is no table"):format(i) end
     if message.role == "tool" then
       if not ids[message.tool_call_id or ""] then
         return nil, ("message %d is the result of no call before it"):format(i)

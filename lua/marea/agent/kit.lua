@@ -40,15 +40,24 @@ local function add(self, name, what, wire)
   self.wire[#self.wire + 1] = wire
 end
 
+-- A team that a run is within waits for its answer already: handed over to, it
+-- would have the agent speak anew, within itself, without end.
+local function waits_for(within, other)
+  for _, one in ipairs(within and within.line or {}) do
+    if one.root == other and one.team == other then return true end
+  end
+end
+
 --- by_name: name -> { tool = } or { handoff = agent }; wire: as it is sent.
---- `outside`: whom one without handoffs of its own may hand over to.
-function kit.new(agent, outside)
+--- `outside`: whom one without handoffs of its own may hand over to; `within`: the
+--- run it is part of.
+function kit.new(agent, outside, within)
   local self = { by_name = {}, wire = {} }
   for _, one in ipairs(agent.tools or {}) do add(self, one.name, { tool = one }, tool.wire(one)) end
   for _, other in ipairs(agent.handoffs or outside or {}) do
-    if other ~= agent then
+    if other ~= agent and not waits_for(within, other) then
       check_names(agent, other)
-    add(self, kit.handoff_name(other.name), { handoff = other }, handoff_wire(other))
+      add(self, kit.handoff_name(other.name), { handoff = other }, handoff_wire(other))
     end
   end
   if agent.output and self.by_name[kit.FINAL] then
@@ -58,12 +67,12 @@ function kit.new(agent, outside)
 end
 
 --- A function that gives each agent's kit, making it once.
-function kit.kept(outside)
+function kit.kept(outside, within)
   local kits = {}
   return function(agent)
     local found = kits[agent]
     if not found then
-      found = kit.new(agent, outside)
+      found = kit.new(agent, outside, within)
       kits[agent] = found
     end
     return found

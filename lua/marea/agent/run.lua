@@ -48,7 +48,7 @@ function run.new(agent, talk, options)
   local limits, within = options.usage_limits or agent.usage_limits, options.within
   local self = {
     id = new_id(), root = agent, agent = kit.find_agent(agent, talk.active) or agent, talk = talk,
-    kits = kit.kept(options.outside), outside = options.outside, data = options.data, emit = options.emit,
+    kits = kit.kept(options.outside, within), outside = options.outside, data = options.data, emit = options.emit,
     max_steps = options.max_steps or agent.max_steps or MAX_STEPS, limits = limits,
     deadline = earlier(limits and limits.seconds and core.now() + limits.seconds, within and within.deadline),
     usage = usage.new(), steps = 0, repairs = 0, repeats = {}, conditions = {}, handed = {}, began = core.now(),

@@ -49,7 +49,12 @@ local function check_options(level, options)
   check_edges(level + 1, options)
   local starts = starts_of(options)
   if not starts[1] then error("marea.team.graph, start: expected the name of a node, or a list", level + 2) end
-  for _, name in ipairs(starts) do known(level + 1, options.nodes, "start", name) end
+  local seen = {}
+  for _, name in ipairs(starts) do
+    known(level + 1, options.nodes, "start", name)
+    if seen[name] then error(("marea.team.graph, start: %q is there twice"):format(name), level + 2) end
+    seen[name] = true
+  end
   for name, how in pairs(options.join or {}) do
     known(level + 1, options.nodes, "join", name)
     if how ~= "all" and how ~= "any" then

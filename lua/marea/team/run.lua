@@ -174,16 +174,22 @@ end
 -- These end the whole run; of the others the words go on.
 local ends_all = { guardrail = true, usage_limit = true, timeout = true, user = true, cancelled = true }
 
-local function say(self, name, said, about)
+-- Once: who is told may break it off, and what was said is there then.
+local function speak_aloud(self, name, said)
   local state = self.state
+  if said.at then return end
   state.messages[#state.messages + 1] = said.message
-  state.last, state.handoff, state.to = name, said.handoff, said.to
-  about.new[#about.new + 1] = said.message
-  about.handoffs[#about.handoffs + 1] = said.handoff
-  for _, call in ipairs(said.calls) do about.calls[#about.calls + 1] = call end
+  state.last, state.handoff, state.to, said.at = name, said.handoff, said.to, #state.messages
   tell(self, { type = "message", agent = name, message = said.message })
   -- the member's own run told it to all others
   if said.handoff then call_hook(self, { type = "handoff", from = name, to = said.handoff }) end
+end
+
+local function say(self, name, said, about)
+  speak_aloud(self, name, said)
+  about.new[#about.new + 1] = said.message
+  about.handoffs[#about.handoffs + 1] = said.handoff
+  for _, call in ipairs(said.calls) do about.calls[#about.calls + 1] = call end
   if ends_all[said.stop] then
     self.limit, self.guardrail = said.limit, said.guardrail
     return said.stop
@@ -297,6 +303,19 @@ local function policy_turn(self)
     end }
 end
 
+-- What can't be a turn: it would be none, or two of one member side by side.
+local function wrong_names(team, names)
+  local seen = {}
+  for _, name in ipairs(names) do
+    if not team:member(name) then
+      return ("nobody is called %q; there are: %s"):format(tostring(name), table.concat(team.names, ", "))
+    end
+    if seen[name] then return ("%q is named twice for one turn"):format(name) end
+    seen[name] = true
+  end
+  if not names[1] then return "the policy gave no name, and no end" end
+end
+
 -- Whose turn it is, as a list; or nil and why the run ends; or nil, nil, error.
 local function next_names(self)
   local names, reason, answer = self.team.policy(policy_turn(self))
@@ -305,13 +324,9 @@ local function next_names(self)
     if type(answer) == "table" then self.text = answer.text else self.answer = answer end
     return nil, reason or "done"
   end
-  if type(names) == "string" then names = { names } end
-  for _, name in ipairs(names) do
-    if not self.team:member(name) then
-      return nil, nil, select(2, fault(("%s: nobody is called %q; there are: %s"):format(self.team.name,
-        tostring(name), table.concat(self.team.names, ", "))))
-    end
-  end
+  if type(names) ~= "table" then names = { names } end
+  local wrong = wrong_names(self.team, names)
+  if wrong then return nil, nil, select(2, fault(("%s: %s"):format(self.team.name, wrong))) end
   return names
 end
 

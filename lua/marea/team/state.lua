@@ -55,6 +55,33 @@ local function check_speaking(data)
   return true
 end
 
+local numbers = { "turns", "steps", "seconds", "first" }
+
+-- The counters of a run, where one goes on.
+local function check_run(run)
+  if run == nil then return true end
+  if type(run) ~= "table" then return nil, "its run is no table" end
+  for _, name in ipairs(numbers) do
+    if type(run[name]) ~= "number" then return nil, ("its run has no number of %s"):format(name) end
+  end
+  return true
+end
+
+-- What each was told, has said, and has in its own conversation.
+local function check_members(data)
+  for name, told in pairs(data.heard) do
+    if type(told) ~= "number" then return nil, ("how much %s heard is no number"):format(tostring(name)) end
+  end
+  for name, said in pairs(data.said) do
+    local is_said = said == false or type(said) == "table" and type(said.message) == "table"
+    if not is_said then return nil, ("what %s said is no message"):format(tostring(name)) end
+  end
+  for name, member in pairs(data.members) do
+    if type(member) ~= "table" then return nil, ("the conversation of %s is no table"):format(tostring(name)) end
+  end
+  return check_run(data.run)
+end
+
 local function check(data)
   if type(data) ~= "table" or data.marea ~= "team" then return nil, "it is no saved team" end
   if data.version ~= VERSION then
@@ -64,6 +91,7 @@ local function check(data)
     if type(data[name]) ~= "table" then return nil, ("its %s is no table"):format(name) end
   end
   local ok, why = check_speaking(data)
+  if ok then ok, why = check_members(data) end
   if not ok then return nil, why end
   return history.check(data.messages)
 end
