@@ -197,6 +197,11 @@ describe("a server that is a process", function()
     assert.is_truthy(server.stderr:find("x4000\n$"))
   end)
 
+  it("may write that there is no error", function()
+    server = connect()
+    assert.equal("fine", assert(server:call("null_error")).content[1].text)
+  end)
+
   local failures = {
     { "that is not there", { command = { "no-such-program-here" } }, "not_found", "can't be started" },
     { "that ends at once", options_of "exit", "connection", "ended with status 3" },

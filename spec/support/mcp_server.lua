@@ -24,6 +24,11 @@ local cancelled, asked, waiting = {}, nil, nil
 
 local tools = {}
 
+-- Not listed: an answer as from servers that write out what is absent.
+function tools.null_error(id)
+  say { id = id, error = cjson.null, result = { content = { { type = "text", text = "fine" } } } }
+end
+
 function tools.echo(id, args) text(id, args.text or "nothing") end
 function tools.die()
   io.stderr:write("something broke, the key is ", os.getenv("SPEC_KEY") or "none", "\n")

@@ -4,6 +4,7 @@
 -- cancellation and progress. JSON-RPC 2.0.
 
 local Error = require "marea.error"
+local json = require "marea.json"
 local loop = require "marea.loop"
 local task = require "marea.task"
 local trace = require "marea.trace"
@@ -69,7 +70,8 @@ local function take(self, message)
   local params = type(message.params) == "table" and message.params or {}
   if message.method == nil then
     if message.id == nil then return end
-    if message.error ~= nil then return settle(self, message.id, nil, as_error(message.error)) end
+    local fault = message.error
+    if fault ~= nil and fault ~= json.null then return settle(self, message.id, nil, as_error(fault)) end
     return settle(self, message.id, type(message.result) == "table" and message.result or {})
   end
   if message.id == nil then return take_notice(self, message.method, params) end
