@@ -75,6 +75,15 @@ function daemon.start(dir, command, port)
   return setmetatable({ dir = dir, port = port }, mt)
 end
 
+---What `start(...)` gives, which picks a port: somebody else may take it first.
+function daemon.insist(start, ...)
+  for try = 1, 3 do
+    local ok, self = pcall(start, ...)
+    if ok then return self end
+    if try == 3 then error(self, 3) end
+  end
+end
+
 ---A whole file, "" if there is none.
 function daemon.read(path)
   local file = io.open(path, "rb")

@@ -85,11 +85,7 @@ end
 ---`certs_dir` holds what certs.make made. Returns the daemon; its `ports` are by
 ---name.
 function nginx.start(certs_dir, sites)
-  for try = 1, 3 do
-    local ok, self = pcall(start, certs_dir, sites)
-    if ok then return self end
-    if try == 3 then error(self, 2) end    -- somebody else took one of the ports
-  end
+  return daemon.insist(start, certs_dir, sites)
 end
 
 return nginx

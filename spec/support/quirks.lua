@@ -75,7 +75,7 @@ function quirks.bytewise(case)
   return close_or_not(case, { { send_each = bytes, size = 1 } })
 end
 
----@return table actions of a script: cut in two places, elsewhere with each request
+---@return table actions of a script: cut in four places, elsewhere with each request
 function quirks.cut(case)
   local actions = { { cut = case.body, head = case.head .. CHUNKED, open = case.open } }
   return close_or_not(case, actions)

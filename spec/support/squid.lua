@@ -20,8 +20,7 @@ http_access allow known
 http_access deny all
 ]]
 
----Starts one. Returns the daemon, with its `url`.
-function squid.start(user, password)
+local function start(user, password)
   local dir, port = daemon.directory(), daemon.free_port()
   daemon.write(dir .. "/squid.conf", (CONFIG:gsub("%%d", port):gsub("%%s", dir)))
   -- it gives up root's rights, and must still reach its files
@@ -30,6 +29,11 @@ function squid.start(user, password)
   local self = daemon.start(dir, ("exec squid -N -f %s/squid.conf"):format(dir), port)
   self.url = "http://127.0.0.1:" .. port
   return self
+end
+
+---Starts one. Returns the daemon, with its `url`.
+function squid.start(user, password)
+  return daemon.insist(start, user, password)
 end
 
 return squid
