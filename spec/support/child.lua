@@ -5,7 +5,7 @@
 
 local child = {}
 
-local SECONDS = 15
+local SECONDS = 90     -- what builds takes a while where all is busy
 
 local function quote(word)
   return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
