@@ -197,6 +197,13 @@ describe("recall", function()
     assert.equal("server", err.kind)
     assert.same({}, agent.messages)
   end)
+
+  it("of one's own that gives no list is the run's error", function()
+    local memory = { query = function() return "words" end, add = function() end, clear = function() end }
+    local none, err = marea.agent { client = agents.client {}, memory = memory }:run "hello"
+    assert.is_nil(none)
+    assert.same({ "validation", "the memory gave no list, but a string" }, { err.kind, err.message })
+  end)
 end)
 
 describe("a document in pieces", function()

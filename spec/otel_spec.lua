@@ -195,6 +195,23 @@ describe("telemetry", function()
     assert.equal(0, otel.dropped)
   end)
 
+  it("sends nothing in between where the interval is false, and all at the end", function()
+    start { interval = false }
+    marea.run(function()
+      otel:span("first", nil, function() end)
+      marea.sleep(0.02)
+      assert.equal(0, #bodies(script, "/v1/traces"))
+    end)
+    assert.equal(1, #spans())
+  end)
+
+  it("written wrongly raises at the caller's line: where the collector is", function()
+    local ok, err = pcall(function() local _ = marea.otel { endpoint = "no url" } end)
+    assert.is_false(ok)
+    assert.is_truthy(err:find("otel_spec.lua:%d+: marea.otel: base_url holds a space"), err)
+    start()      -- it is not half on
+  end)
+
   it("is bounded: what is more than the queue holds is counted", function()
     start()
     for i = 1, 3000 do otel:span("s" .. i, nil, function() end) end

@@ -23,7 +23,7 @@ local otel = {}
 ---@field resource? table<string, any> more attributes of it
 ---@field content? boolean also what was said, and what tools were given (false)
 ---@field propagate? boolean hand the trace on to providers and servers of tools (true)
----@field interval? number seconds until what was gathered is sent (5)
+---@field interval? number|false seconds until what was gathered is sent (5); false: at the end of a run only
 ---@field on_error? fun(err: marea.error) is told, once, that the collector doesn't answer; else stderr is
 
 ---@class marea.Otel
@@ -186,6 +186,17 @@ local function resource_of(options)
   return out
 end
 
+-- What the client refuses was written here, or in the environment.
+local function exporter_of(level, s, options)
+  local interval = options.interval
+  if interval == nil then interval = INTERVAL end
+  local ok, made = pcall(exporters.new, { headers = options.headers, resource = resource_of(options),
+    endpoint = options.endpoint or os.getenv("OTEL_EXPORTER_OTLP_ENDPOINT") or "http://localhost:4318",
+    interval = interval, metrics = s.metrics, say = options.on_error or say_on_stderr })
+  if not ok then error("marea.otel: " .. tostring(made):gsub("^[^:]*:%d+: ", ""), level + 1) end
+  return made
+end
+
 --- Turns it on. One at a time.
 ---@param options marea.OtelOptions?
 ---@return marea.Otel
@@ -196,9 +207,7 @@ function otel.new(options)
   wire.set_clock()
   local s = { content = options.content or false, propagate = options.propagate ~= false, metrics = histograms.new(),
     calls = setmetatable({}, { __mode = "k" }) }
-  s.exporter = exporters.new { headers = options.headers, resource = resource_of(options), metrics = s.metrics,
-    endpoint = options.endpoint or os.getenv("OTEL_EXPORTER_OTLP_ENDPOINT") or "http://localhost:4318",
-    interval = options.interval or INTERVAL, say = options.on_error or say_on_stderr }
+  s.exporter = exporter_of(2, s, options)
   local self = setmetatable({}, metatable)
   states[self] = s
   turn_on(s)

@@ -90,6 +90,9 @@ local function recall(self, text)
     return nil, Error.is(err) and err
       or Error.new { kind = "validation", message = "the memory failed: " .. tostring(err) }
   end
+  if list ~= nil and type(list) ~= "table" then
+    return nil, Error.new { kind = "validation", message = "the memory gave no list, but a " .. type(list) }
+  end
   local lines = {}
   for i, item in ipairs(list or {}) do lines[i] = "- " .. item_text(item) end
   if lines[1] then self.recalled = "What you remember:\n" .. table.concat(lines, "\n") end

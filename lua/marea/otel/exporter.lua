@@ -93,7 +93,7 @@ function exporter:add(span)
   self.queue[#self.queue + 1] = span
   if #self.queue >= BATCH and not is_under_way(self.sending) then
     self.sending = task.background(send_all, self)
-  elseif not is_under_way(self.timer) then
+  elseif self.interval and not is_under_way(self.timer) then
     self.timer = task.background(send_later, self)
   end
 end
