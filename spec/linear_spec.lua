@@ -8,6 +8,9 @@ local chat = require("marea.gather.chat")
 local Error = require("marea.error")
 local headers = require("marea.headers")
 local json = require("marea.json")
+local output = require("marea.agent.output")
+local partial = require("marea.partial")
+local printable = require("marea.printable")
 local redact = require("marea.redact")
 local responses = require("marea.gather.responses")
 local retry = require("marea.retry")
@@ -51,6 +54,12 @@ end
 
 local function limit_of(value)
   return headers.rate_limit({ ["x-ratelimit-limit"] = value }, 1)
+end
+
+local plan = output.new({ type = "object" }, 1)
+
+local function read_output(text)
+  return output.read(plan, text)
 end
 
 local cases = {
@@ -103,6 +112,26 @@ local cases = {
   { "a URL of slashes", function(s) return url.resolve("https://h/a/b", s) end, fill("/") },
   { "a URL of one long segment", function(s) return url.resolve("https://h/a/b", s) end, fill("a") },
   { "a URL of hashes", function(s) return url.resolve("https://h/a/b", s) end, fill("#") },
+  { "an object that never ends", read_output, fill("{") },
+  { "a list that never ends", read_output, fill("[") },
+  { "a fence that is never closed", read_output, "```json\n" .. fill("``") },
+  { "fences without an end of line", read_output, fill("```a ") },
+  { "what steers a terminal, begun", printable.harmless, fill("\27[") },
+  { "what steers a terminal, of digits", printable.harmless, "\27[" .. fill("1") },
+  { "a title for a terminal, begun", printable.harmless, fill("\27]") },
+  { "JSON that is still arriving", function(s)
+    local reader = partial.new()
+    for at = 1, #s, 10 do reader:add(s:sub(at, at + 9)) end
+  end, fill("[1,") },
+  { "a text that is still arriving", function(s)
+    local reader = partial.new()
+    for at = 1, #s, 10 do reader:add(s:sub(at, at + 9)) end
+    reader:value()
+  end, '{"a":"' .. fill("x") },
+  { "a number that is still arriving", function(s)
+    local reader = partial.new()
+    for at = 1, #s, 10 do reader:add(s:sub(at, at + 9)) end
+  end, "[" .. fill("1") },
   { "a line for a person, of controls", function(s)
     return tostring(Error.new { kind = "server", message = s, url = s, request_id = s })
   end, fill("\194\155") },

@@ -188,6 +188,18 @@ describe("a server that is a process", function()
     end)
   end)
 
+  it("that ends is heard out at once, however long its lines were", function()
+    local started = os.clock()
+    for _, noise in ipairs { "x", " ", "x ", "\\r" } do
+      local said = ("i=0; while [ $i -lt 12 ]; do printf '%s' >&2; i=$((i+1)); done; ")
+        :format(noise:rep(math.floor(4000 / #noise)))
+      local _, err = marea.mcp { command = { "sh", "-c", said .. "printf 'x\\nlast words\\n  \\n' >&2; exit 3" } }
+      assert.equal("connection", err.kind)
+      assert.truthy(err.message:find("it said last: last words", 1, true), err.message)
+    end
+    assert.is_true(os.clock() - started < (VALGRIND and 60 or 4))
+  end)
+
   it("may say other things on its output, and any amount on its stderr", function()
     server = connect()
     assert.equal("after garbage", server:call("garbage").content[1].text)

@@ -127,8 +127,12 @@ end
 
 ---- one line -------------------------------------------------------------------------------
 
+local function one_space(spaces)
+  return spaces:find("\n", 1, true) and " " or nil
+end
+
 local function one_line(text)
-  return (printable.harmless(tostring(text)):gsub("%s*\n%s*", " "):gsub("\t", " "))
+  return (printable.harmless(tostring(text)):gsub("%s+", one_space):gsub("\t", " "))
 end
 
 -- Characters beyond U+1100 are mostly twice as wide.

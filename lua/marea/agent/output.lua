@@ -119,13 +119,20 @@ end
 
 ---- reading -----------------------------------------------------------------------------------
 
+-- From the first opening bracket to the last closing one. A pattern for both
+-- would try each of the opening ones.
+local function between(text, opening, closing)
+  local from = text:find(opening, 1, true)
+  return from and text:match("^.*%" .. closing, from) or nil
+end
+
 -- The likeliest places of JSON in a text: all of it, a fence's inside, from the
 -- first bracket to the last.
 local function candidates(text)
   local list = { text }
   list[#list + 1] = text:match("```[%w_-]*[ \t]*\r?\n(.-)\r?\n?```")
-  list[#list + 1] = text:match("{.*}")
-  list[#list + 1] = text:match("%[.*%]")
+  list[#list + 1] = between(text, "{", "}")
+  list[#list + 1] = between(text, "[", "]")
   return list
 end
 

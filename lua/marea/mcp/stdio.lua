@@ -2,6 +2,7 @@
 -- A Model Context Protocol server that is a process of ours: a message a line, on
 -- its streams. It is started without a shell; a task in the background reads it.
 
+local compat = require "marea.compat"
 local Error = require "marea.error"
 local json = require "marea.json"
 local loop = require "marea.loop"
@@ -42,8 +43,11 @@ function methods:stderr()
   return blank(self, self.child:stderr())
 end
 
+-- In steps: one pattern for all of it takes hours for a long line.
 local function last_line(text)
-  return text:match("([^\r\n]*%S[^\r\n]*)[\r\n%s]*$")
+  text = compat.trim(text)
+  local line = text:match("^.*[\r\n](.*)$") or text
+  return line ~= "" and line or nil
 end
 
 local function how_it_ended(child)
