@@ -35,6 +35,7 @@ enum {
 #define BATCH 64       /* slots that may wait for one table */
 #define BATCHED 32     /* containers deep; further in, tables are made first:
                           32 * 64 slots are well below any Lua's limit */
+#define SLOTS 7000     /* a stack may have in any Lua; LuaJIT's most is 8000 */
 #define GUESS_AHEAD (1 << 20)  /* bytes looked at to size a long list */
 
 typedef struct decoder {
@@ -105,6 +106,7 @@ static void push_integer (decoder *d, int64_t value) {
 
 static int start_pile (decoder *d, pile *p, int least) {
   if (!lua_checkstack(d->L, BATCH + 8)) {
+    if (lua_gettop(d->L) < SLOTS) luaL_error(d->L, "not enough memory");
     d->parser.error = "nested too deeply";
     return 0;
   }

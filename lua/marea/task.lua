@@ -85,7 +85,10 @@ local function settle(t, how, err)
     nlive = nlive - 1
   end
   wake_waiters(t)
-  if how ~= "done" then close_owned(t) end
+  if how ~= "done" then
+    loop.abandon(t)
+    close_owned(t)
+  end
   if how == "failed" and not t.claimed then unclaimed[#unclaimed + 1] = t end
 end
 
@@ -131,7 +134,7 @@ local function enlist(t)
   if nlive == MANY then compat.load "marea.ready" end
 end
 
-local function start(f, ...)
+local function make(f, ...)
   local t
   -- Beside these it has at times: `results`, packed, once done; `error`;
   -- `cancelled`, the error, once asked to stop; `id`, while it waits for one;
@@ -146,7 +149,6 @@ local function start(f, ...)
     after = false,           -- in the queue: the next one, or true
   }, metatable)
   if told then told(t) end
-  loop.schedule(t)
   return t
 end
 
@@ -155,8 +157,9 @@ end
 ---@return marea.Task
 function task.spawn(f, ...)
   check_function(f, "marea.spawn")
-  local t = start(f, ...)
+  local t = make(f, ...)
   enlist(t)
+  loop.schedule(t)
   return t
 end
 
@@ -164,8 +167,9 @@ end
 --- anybody drives the loop. Its errors are its own to tell.
 ---@return marea.Task
 function task.background(f, ...)
-  local t = start(f, ...)
+  local t = make(f, ...)
   t.claimed = true
+  loop.schedule(t)
   return t
 end
 

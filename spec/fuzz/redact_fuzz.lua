@@ -40,7 +40,9 @@ local function check_url(text)
   assert(not shown:find("4711", 1, true), "a password is shown")
   assert(redact.url(shown) == shown, "not the same again")
   assert(type(redact.url(text)) == "string")
-  shown = redact.url("https://h/p?" .. text:gsub("[#\r\n]", "") .. "&api_key=sekret9&x=1")
+  local query = text:gsub("[#\r\n]", "")
+  if query:find("sekret", 1, true) then return end   -- its own, after all
+  shown = redact.url("https://h/p?" .. query .. "&api_key=sekret9&x=1")
   assert(not shown:find("sekret9", 1, true), "a parameter is shown")
 end
 
