@@ -4,6 +4,7 @@
 -- byte is sent, and what is said about it shows neither the text nor a control
 -- character. Where a text is let in, it is encoded and ends nothing.
 
+local child = require("spec.support.child")
 local faults = require("spec.support.faults")
 local form = require("spec.support.form")
 local marea = require("marea")
@@ -223,5 +224,37 @@ describe("by default", function()
     assert.is_true(options.max_event > 0 and options.max_event <= 2 ^ 30)
     assert.is_true(options.connect > 0 and options.first_byte > 0 and options.idle > 0)
     assert.is_falsy(options.insecure)
+  end)
+end)
+
+describe("what is said", function()
+  it("by servers and models is never run", function()
+    local EVIL = "os.execute('touch evil') return 1"
+    local call = ('{"choices":[{"index":0,"finish_reason":"tool_calls","message":{"role":"assistant",'
+      .. '"content":"%s","tool_calls":[{"id":"c1","type":"function","function":{"name":"add","arguments":"{\\"code\\":\\"%s\\"}"}},'
+      .. '{"id":"c2","type":"function","function":{"name":"%s","arguments":"%s"}}]}}]}'):format(EVIL, EVIL, EVIL, EVIL)
+    local f = server.shared():script({ { status = 200, body = call }, faults.good(), { status = 400, body = EVIL },
+      { { send = faults.SSE_HEAD .. faults.chunk("data: " .. EVIL .. "\n\n") .. "0\r\n\r\n" } } })
+    local output, status = child.code([[
+      for _, name in ipairs { "load", "loadstring", "loadfile", "dofile" } do
+        if _G[name] then _G[name] = function() io.write "RUN" os.exit(1) end end
+      end
+      os.execute, io.popen = nil, nil
+      local marea = require "marea"
+      local client = marea.client { base_url = ..., model = "m", max_retries = 0 }
+      local got
+      local add = marea.tool { name = "add", description = "adds", parameters = { code = "string" },
+        run = function(args) got = args.code return args.code end }
+      local agent = marea.agent { client = client, name = "a", tools = { add } }
+      local result = assert(agent:run "go")
+      assert(got:find("os.execute", 1, true))
+      marea.load(marea.json.decode(marea.json.encode(marea.dump(result))))
+      assert(not client:ask "x")
+      local stream = client.chat.completions:create { messages = { { role = "user", content = "x" } }, stream = true }
+      assert(not stream:result())
+      io.write "done"
+    ]], { f.base_url })
+    assert.equal("done", output)
+    assert.equal(0, status)
   end)
 end)
