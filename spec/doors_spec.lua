@@ -231,7 +231,8 @@ describe("what is said", function()
   it("by servers and models is never run", function()
     local EVIL = "os.execute('touch evil') return 1"
     local call = ('{"choices":[{"index":0,"finish_reason":"tool_calls","message":{"role":"assistant",'
-      .. '"content":"%s","tool_calls":[{"id":"c1","type":"function","function":{"name":"add","arguments":"{\\"code\\":\\"%s\\"}"}},'
+      .. '"content":"%s","tool_calls":['
+      .. '{"id":"c1","type":"function","function":{"name":"add","arguments":"{\\"code\\":\\"%s\\"}"}},'
       .. '{"id":"c2","type":"function","function":{"name":"%s","arguments":"%s"}}]}}]}'):format(EVIL, EVIL, EVIL, EVIL)
     local f = server.shared():script({ { status = 200, body = call }, faults.good(), { status = 400, body = EVIL },
       { { send = faults.SSE_HEAD .. faults.chunk("data: " .. EVIL .. "\n\n") .. "0\r\n\r\n" } } })
