@@ -330,7 +330,7 @@ TORTURE_C = $(sort $(CORE_C) $(NET_C)) $(wildcard spec/torture/*.c)
 TORTURE_HOST = build/torture/$(LUA_VERSION)/host
 
 torture: TORTURE ?= 1 1
-torture-smoke: TORTURE ?= 3 29
+torture-smoke: TORTURE ?= 4 37
 torture torture-smoke: deps-test $(TORTURE_HOST)
 	@$(MAKE) all LUA_VERSION=5.4
 	@set -- $(TORTURE); $(call in_tree,build/5.4) ASAN_OPTIONS=detect_leaks=0 \

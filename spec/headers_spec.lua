@@ -114,6 +114,12 @@ describe("headers.rate_limit", function()
     }, NOW))
   end)
 
+  it("takes no number that can't be meant", function()
+    assert.is_nil(headers.rate_limit({ ["x-ratelimit-limit"] = ("9"):rep(400) }, NOW))
+    assert.same({ remaining = 999999999999999 }, headers.rate_limit({ ["x-ratelimit-limit"] = ("9"):rep(16),
+      ["x-ratelimit-remaining"] = ("9"):rep(15) }, NOW))
+  end)
+
   it("prefers requests to tokens", function()
     assert.same({ limit = 60, remaining = 0 }, headers.rate_limit({
       ["x-ratelimit-limit-requests"] = "60", ["x-ratelimit-limit-tokens"] = "150000",

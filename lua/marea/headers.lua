@@ -112,11 +112,13 @@ function headers.check(name, value)
   return check_value(name, value)
 end
 
+local MOST_DIGITS = 15     -- of a number that counts something
+
 local function first_number(h, names)
   for i = 1, #names do
     local value = headers.get(h, names[i])
     local digits = value and value:match("^%s*(%d+)")
-    if digits then return tonumber(digits) end
+    if digits and #digits <= MOST_DIGITS then return tonumber(digits) end
   end
   return nil
 end
