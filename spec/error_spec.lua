@@ -166,6 +166,12 @@ describe("Error.parse_body", function()
     assert.same({}, Error.parse_body(nil))
   end)
 
+  it("reads what comes after any number of blanks", function()
+    for _, blanks in ipairs { 1, 65536, 200000 } do
+      assert.equal("m", Error.parse_body((" "):rep(blanks) .. '{"error":{"message":"m"}}').message)
+    end
+  end)
+
   it("survives deep nesting and cycles", function()
     local nested = "m"
     for _ = 1, 200 do nested = { error = nested } end

@@ -82,6 +82,7 @@ local cases = {
   { "a reset of digits", reset_of, fill("1") .. "x" },
   { "a reset of many units", reset_of, fill("1m") },
   { "a limit of digits", limit_of, SPACES .. fill("1") },
+  { "an error's body, millions of blanks", from_body, (" "):rep(48 * 1024 * 1024) },
   { "a text, spaces inside", from_body, "x" .. SPACES .. "x" },
   { "a text of nothing but spaces", from_body, SPACES },
   { "a page of comments never closed", from_body, "<" .. fill("<!--") },
