@@ -116,6 +116,7 @@ describe("headers.rate_limit", function()
 
   it("takes no number that can't be meant", function()
     assert.is_nil(headers.rate_limit({ ["x-ratelimit-limit"] = ("9"):rep(400) }, NOW))
+    assert.is_nil(headers.rate_limit({ ratelimit = '"a";r=' .. ("9"):rep(400) }, NOW))
     assert.same({ remaining = 999999999999999 }, headers.rate_limit({ ["x-ratelimit-limit"] = ("9"):rep(16),
       ["x-ratelimit-remaining"] = ("9"):rep(15) }, NOW))
   end)

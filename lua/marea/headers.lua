@@ -112,13 +112,18 @@ function headers.check(name, value)
   return check_value(name, value)
 end
 
-local MOST_DIGITS = 15     -- of a number that counts something
+local MOST_DIGITS = 15
+
+-- A number that may count something.
+local function count(digits)
+  return digits and #digits <= MOST_DIGITS and tonumber(digits) or nil
+end
 
 local function first_number(h, names)
   for i = 1, #names do
     local value = headers.get(h, names[i])
-    local digits = value and value:match("^%s*(%d+)")
-    if digits and #digits <= MOST_DIGITS then return tonumber(digits) end
+    local n = count(value and value:match("^%s*(%d+)"))
+    if n then return n end
   end
   return nil
 end
@@ -172,7 +177,7 @@ local function in_one(h, long, short)
   local all, policy = headers.get(h, "ratelimit"), headers.get(h, "ratelimit-policy")
   local digits = all and (all:match("%f[%w]" .. long .. "=(%d+)") or all:match("%f[%w]" .. short .. "=(%d+)"))
     or policy and all and policy:match("%f[%w]" .. short .. "=(%d+)")
-  return digits and tonumber(digits)
+  return count(digits)
 end
 
 --- What the server says about its limits; nil where it says nothing.

@@ -51,5 +51,6 @@ return function(input)
   check_parse(input)
   if name then check_check(name, value) end
   check_check("x-mine", input)
+  check_limits { ratelimit = input, ["ratelimit-policy"] = value }
   check_limits { ["x-ratelimit-reset"] = input, ["retry-after"] = input, ["x-ratelimit-limit"] = input }
 end
