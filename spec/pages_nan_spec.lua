@@ -361,7 +361,10 @@ describe("NaN's page: limits", function()
       end, { concurrency = 40 })
     end)
     local account = page.scenario:account()
-    assert.same({ 0, 5, 0 }, { account.refused, account.most, account.running })
+    -- where all is slow, five may never meet
+    assert.is_true(account.most <= 5, account.most .. " at once")
+    if not os.getenv("MAREA_SANITIZED") then assert.equal(5, account.most) end
+    assert.same({ 0, 0 }, { account.refused, account.running })
     assert.equal(40, #page:requests())
   end)
 end)
