@@ -106,7 +106,7 @@ describe("what was planted", function()
 
   local function client_of(base_url, options)
     local all = { base_url = base_url, model = "m", max_retries = 0, api_key = KEY,
-      headers = { ["x-api-key"] = HEADER }, timeout = { first_byte = 0.1, connect = os.getenv("MAREA_SANITIZED") and 60 or 1 + faults.LATE },
+      headers = { ["x-api-key"] = HEADER }, timeout = { first_byte = 0.1, connect = 1 + 2 * faults.LATE },
       on = { request = keep, response = keep, retry = keep } }
     for name, value in pairs(options or {}) do all[name] = value end
     return marea.client(all)
