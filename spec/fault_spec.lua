@@ -74,6 +74,13 @@ describe("a fault of the transport", function()
       end)
     end
 
+    it("is truncated when the server shuts its side alone, and still listens", function()
+      local got, err = read { { send = HEAD .. text("uno") }, { half_close = true }, { wait_close = 2 } }
+      assert.equal("uno", got)
+      assert.equal("truncated", err.kind)
+      assert.equal("uno", err.partial.output_text)
+    end)
+
     it("is truncated when the connection is reset in the middle", function()
       local got, err = read { { send = HEAD .. text("uno") }, { sleep = 0.05 }, { rst = true } }
       assert.equal("uno", got)
