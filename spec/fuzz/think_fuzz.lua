@@ -28,8 +28,14 @@ local function cut(text, choose)
   return pieces
 end
 
+-- What is taken out may leave another tag behind: "</thin</think>k>".
 local function without(text)
-  return (text:gsub("</?think>", ""):gsub("</?thinking>", ""):gsub("%s", ""))
+  local before
+  repeat
+    before = text
+    text = text:gsub("</?think>", ""):gsub("</?thinking>", ""):gsub("%s", "")
+  until text == before
+  return text
 end
 
 return function(input)
