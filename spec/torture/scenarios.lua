@@ -166,7 +166,7 @@ function scenarios.paused()
   local client = client_of()
   local answer, err = client:request { method = "POST", path = "chat/completions", stream = true,
     body = { model = "bundled-echo", stream = true,
-      messages = { { role = "user", content = ("palabra "):rep(4000) } } } }
+      messages = { { role = "user", content = ("palabra "):rep(1000) } } } }
   if not answer then return nil, err end
   local event, broken = answer:next()
   if not event then return nil, broken end
@@ -174,7 +174,7 @@ function scenarios.paused()
   local result
   result, err = answer:result()
   if not result then return nil, err end
-  return #result.output_text > 20000
+  return #result.output_text > 5000
 end
 
 function scenarios.large()
