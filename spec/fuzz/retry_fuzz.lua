@@ -5,7 +5,7 @@
 local retry = require "marea.retry"
 
 local NOW = 1700000000
-local LAST = 253402300800    -- the end of the year 9999
+local LAST = 253402300800    -- the end of the year 9999, or its leap second
 
 local function check_wait(wait)
   assert(wait == nil or (wait >= 0 and wait <= 2 ^ 53), wait)
@@ -20,7 +20,7 @@ end
 
 local function check_date(text)
   local date = retry.date(text, NOW)
-  assert(date == nil or (date > -62200000000 and date < LAST and math.type(date) == "integer"), date)
+  assert(date == nil or (date > -62200000000 and date <= LAST and math.type(date) == "integer"), date)
 end
 
 local forms = { "!%a, %d %b %Y %H:%M:%S GMT", "!%A, %d-%b-%y %H:%M:%S GMT", "!%a %b %e %H:%M:%S %Y" }
