@@ -3,6 +3,7 @@
 -- or of a turn and finished by another process.
 
 local agents = require("spec.support.agents")
+local calls = require("spec.support.calls")
 local child = require("spec.support.child")
 local form = require("spec.support.form")
 local marea = require("marea")
@@ -37,6 +38,19 @@ describe("a team that is paused", function()
     local again, err = other:resume(result)
     assert.is_nil(again)
     assert.equal("validation", err.kind)
+  end)
+
+  it("can still be resumed after it was busy", function()
+    local team
+    team = pair({ function() team:pause() return "1" end, "else" }, { { text = "a b c d", pause = 0.02 }, "2" })
+    local paused = through_json(assert(team:run "go"))
+    local stream = team:stream "something else"
+    repeat local event = stream:next() until event.type == "text"
+    local where = calls.failure(function() team:resume(paused) end)
+    assert.is_truthy(where:find("^spec/team_state_spec.lua:%d+: marea.team %(team%) is running already"), where)
+    stream:close()
+    local result = assert(team:resume(paused, nil, { max_turns = 2 }))
+    assert.equal("a: 1, b: 2", said(result.messages))
   end)
 
   it("within another pauses that one", function()

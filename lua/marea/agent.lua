@@ -6,8 +6,7 @@
 local compat = require "marea.compat"
 local approval = compat.lazy "marea.agent.approval"
 local check = require "marea.check"
-local Error = require "marea.error"
-local events = compat.lazy "marea.agent.events"
+local holder = require "marea.agent.holder"
 local inputs = require "marea.agent.input"
 local kit = require "marea.agent.kit"
 local output = compat.lazy "marea.agent.output"
@@ -29,9 +28,8 @@ local agent = {}
 local methods = {}
 local metatable = { __name = "marea.agent" }
 
--- The conversation of each agent, and whether a run has it.
+-- The conversation of each agent.
 local conversations = setmetatable({}, { __mode = "k" })
-local busy = setmetatable({}, { __mode = "k" })
 
 function metatable:__index(key)
   if key == "messages" or key == "usage" then return conversations[self][key] end
@@ -145,48 +143,20 @@ end
 local run_fields = { data = "anything", max_steps = WHOLE, usage_limits = "a table" }
 
 local function check_run(level, who, options)
-  if options ~= nil then check.value(level + 1, who .. ", options", "a table", options) end
-  for name, value in pairs(options or {}) do
-    if not run_fields[name] then error(("%s: unknown option %q"):format(who, tostring(name)), level + 2) end
-    if name ~= "data" then check.value(level + 1, who .. ", " .. name, run_fields[name], value) end
-  end
+  holder.check_run(level + 1, who, options, run_fields)
   local limits = options and options.usage_limits
   if limits then check.fields(level + 1, who .. ", usage_limits", limits, limit_fields) end
 end
 
--- Who has a conversation is true, or a task, which may have been ended before
--- it could give it back.
-local function is_busy(talk)
-  local holder = busy[talk]
-  return holder == true or holder ~= nil and holder.status == "running"
-end
-
--- One conversation, one run at a time.
-local function take(self, talk, level)
-  if is_busy(talk) then error(("%s is running already"):format(tostring(self)), level + 1) end
-  busy[talk] = true
-end
-
 local function perform(run, input, resumed)
-  local ok, result, err = pcall(runs.go, run, input, resumed)
-  busy[run.talk] = nil
-  if not ok then error(result, 0) end
-  return result, err
+  return holder.perform(run.talk, runs.go, run, input, resumed)
 end
 
--- A run in a task of its own, whose events are read.
 local function stream_of(run, input, resumed)
-  return events.new {
-    go = function(emit)
-      run.emit = emit
-      return perform(run, input, resumed)
-    end,
-    started = function(task) busy[run.talk] = task end,
-    stopped = function()
-      busy[run.talk] = nil
-      return runs.result(run, "cancelled")
-    end,
-  }
+  return holder.stream(run.talk, function(emit)
+    run.emit = emit
+    return perform(run, input, resumed)
+  end, function() return runs.result(run, "cancelled") end)
 end
 
 --- Answers: asks the model, runs the tools it calls, until it is done or a bound
@@ -198,7 +168,7 @@ function methods:run(input, options)
   local talk = conversation_of(self, "run")
   inputs.check(1, "agent:run", input)
   check_run(1, "agent:run", options)
-  take(self, talk, 2)
+  holder.take(self, talk, 2)
   return perform(runs.new(self, talk, options), input)
 end
 
@@ -211,24 +181,11 @@ function methods:stream(input, options)
   local talk = conversation_of(self, "stream")
   inputs.check(1, "agent:stream", input)
   check_run(1, "agent:stream", options)
-  take(self, talk, 2)
-  local stream = stream_of(runs.new(self, talk, options), input)
-  return stream, nil, nil, stream
+  holder.take(self, talk, 2)
+  return stream_of(runs.new(self, talk, options), input)
 end
 
 ---- going on where a person was asked ---------------------------------------------------------
-
-local function invalid(message)
-  return nil, Error.new { kind = "validation", message = message }
-end
-
--- The options of a run, and whether a stream is wanted.
-local function split(options)
-  local out = {}
-  for name, value in pairs(options or {}) do out[name] = value end
-  out.stream = nil
-  return out, options and options.stream
-end
 
 local function restore(self, data)
   if data.stop ~= "pending" or type(data.state) ~= "table" then return nil, "nothing waits in it" end
@@ -254,25 +211,23 @@ function methods:resume(data, decisions, options)
   check.value(1, "agent:resume", "a table", data)
   if decisions ~= nil then check.value(1, "agent:resume, decisions", "a table", decisions) end
   local streamed
-  options, streamed = split(options)
+  options, streamed = holder.split(options)
   check_run(1, "agent:resume", options)
   local talk, why = restore(self, data)
-  if not talk then return invalid("agent:resume: " .. why) end
+  if not talk then return holder.invalid("agent:resume: " .. why) end
   local decided
   decided, why = approval.decisions(talk, data.pending, decisions)
   if not decided then error("agent:resume: " .. why, 2) end
   local ok
   ok, why = approval.apply(talk, decided, self)
-  if not ok then return invalid("agent:resume: " .. why) end
-  take(self, conversations[self], 2)
-  busy[conversations[self]] = nil
+  if not ok then return holder.invalid("agent:resume: " .. why) end
+  holder.take(self, conversations[self], 2)
+  holder.give_back(conversations[self])
+  holder.take(self, talk, 2)
   data.resumed = true           -- once: its calls run now
-  conversations[self], busy[talk] = talk, true
+  conversations[self] = talk
   local run = runs.new(self, talk, options)
-  if streamed then
-    local stream = stream_of(run, nil, true)
-    return stream, nil, nil, stream
-  end
+  if streamed then return stream_of(run, nil, true) end
   return perform(run, nil, true)
 end
 
@@ -281,7 +236,8 @@ end
 --- Forgets the conversation.
 ---@return marea.Agent
 function methods:reset()
-  take(self, conversation_of(self, "reset"), 2)
+  holder.take(self, conversation_of(self, "reset"), 2)
+  holder.give_back(conversations[self])
   conversations[self] = talks.new(self)
   return self
 end
@@ -297,29 +253,20 @@ end
 ---@param data table
 ---@return marea.Agent|nil, marea.error|nil
 function methods:load(data)
-  take(self, conversation_of(self, "load"), 2)
-  busy[conversations[self]] = nil
+  holder.take(self, conversation_of(self, "load"), 2)
+  holder.give_back(conversations[self])
   local talk, why = talks.load(data)
-  if not talk then return invalid("agent:load: " .. why) end
+  if not talk then return holder.invalid("agent:load: " .. why) end
   conversations[self] = talk
   return self
 end
-
-local tool_fields = { name = "a non-empty string", description = "a string", parallel = "a boolean",
-  approve = "a boolean or a function" }
 
 --- A tool that asks this agent, in a conversation of its own each time.
 ---@param options marea.AsToolOptions|nil
 ---@return marea.Tool
 function methods:as_tool(options)
   conversation_of(self, "as_tool")
-  options = options or {}
-  check.fields(1, "agent:as_tool", options, tool_fields)
-  local made = tool.new { name = options.name or self.name:gsub("[^%w_-]", "_"):sub(1, 64),
-    description = options.description or self.description, parameters = { input = "string" },
-    run = function() end, parallel = options.parallel, approve = options.approve }
-  made.agent = self
-  return made
+  return holder.as_tool(1, "agent:as_tool", self, options)
 end
 
 return agent

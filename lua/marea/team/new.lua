@@ -7,14 +7,12 @@ local agents = require "marea.agent"
 local compat = require "marea.compat"
 local approval = compat.lazy "marea.agent.approval"
 local check = require "marea.check"
-local Error = require "marea.error"
 local input_check = require "marea.agent.input"
-local events = compat.lazy "marea.agent.events"
+local holder = require "marea.agent.holder"
 local party = require "marea.agent.party"
 local runs = require "marea.team.run"
 local states = require "marea.team.state"
 local talks = require "marea.agent.talk"
-local tool = require "marea.tool"
 
 local team = {}
 
@@ -27,9 +25,8 @@ local team = {}
 local methods = {}
 local metatable = { __name = "marea.team" }
 
--- The conversation of each team, whether a run has it, and who is to pause.
+-- The conversation of each team, and who is to pause.
 local conversations = setmetatable({}, { __mode = "k" })
-local busy = setmetatable({}, { __mode = "k" })
 local pausing = setmetatable({}, { __mode = "k" })
 
 function metatable:__index(key)
@@ -138,22 +135,9 @@ metatable.party = {
 
 local run_fields = { data = "anything", max_turns = WHOLE }
 
-local function check_run(level, who, options)
-  for name, value in pairs(options or {}) do
-    if not run_fields[name] then error(("%s: unknown option %q"):format(who, tostring(name)), level + 2) end
-    if name ~= "data" then check.value(level + 1, who .. ", " .. name, run_fields[name], value) end
-  end
-end
-
-local function is_busy(state)
-  local holder = busy[state]
-  return holder == true or holder ~= nil and holder.status == "running"
-end
-
--- One conversation, one run at a time.
 local function take(self, state, level)
-  if is_busy(state) then error(("%s is running already"):format(tostring(self)), level + 1) end
-  busy[state], pausing[self] = true, nil
+  holder.take(self, state, level + 1)
+  pausing[self] = nil
 end
 
 local function new_run(self, state, options, resumed)
@@ -162,26 +146,16 @@ local function new_run(self, state, options, resumed)
 end
 
 local function perform(run, input)
-  local ok, result, err = pcall(runs.go, run, input)
-  busy[run.state] = nil
-  if not ok then error(result, 0) end
+  local result, err = holder.perform(run.state, runs.go, run, input)
   if result then runs.tell_end(run, result) end
   return result, err
 end
 
 local function stream_of(run, input)
-  local stream = events.new {
-    go = function(emit)
-      run.emit = emit
-      return perform(run, input)
-    end,
-    started = function(task) busy[run.state] = task end,
-    stopped = function()
-      busy[run.state] = nil
-      return run.state.run and runs.result(run, "cancelled")
-    end,
-  }
-  return stream, nil, nil, stream
+  return holder.stream(run.state, function(emit)
+    run.emit = emit
+    return perform(run, input)
+  end, function() return run.state.run and runs.result(run, "cancelled") end)
 end
 
 --- Has the team work: turn after turn, until it is done or a bound is reached.
@@ -192,7 +166,7 @@ end
 function methods:run(input, options)
   local state = conversation_of(self, "run")
   input_check.check(1, "team:run", input)
-  check_run(1, "team:run", options)
+  holder.check_run(1, "team:run", options, run_fields)
   take(self, state, 2)
   return perform(new_run(self, state, options), input)
 end
@@ -205,7 +179,7 @@ end
 function methods:stream(input, options)
   local state = conversation_of(self, "stream")
   input_check.check(1, "team:stream", input)
-  check_run(1, "team:stream", options)
+  holder.check_run(1, "team:stream", options, run_fields)
   take(self, state, 2)
   return stream_of(new_run(self, state, options), input)
 end
@@ -222,16 +196,12 @@ end
 ---@param state marea.TeamState
 ---@return boolean
 function methods:is_paused(state)
-  if not pausing[self] or state ~= conversations[self] and is_busy(conversations[self]) then return false end
+  if not pausing[self] or state ~= conversations[self] and holder.is_busy(conversations[self]) then return false end
   pausing[self] = nil
   return true
 end
 
 ---- going on ------------------------------------------------------------------------------------
-
-local function invalid(message)
-  return nil, Error.new { kind = "validation", message = message }
-end
 
 -- What is saved of a member is a team's, an agent's, or a person's.
 local function load_member(self, name, data)
@@ -260,13 +230,6 @@ local function restore(self, data)
   return team.load_state(self, data.state)
 end
 
-local function options_of(options)
-  local out = {}
-  for name, value in pairs(options or {}) do out[name] = value end
-  out.stream = nil
-  return out, options and options.stream
-end
-
 --- Goes on with a run that waited or was paused: a result, or its data, from this
 --- process or another. `decisions`, by id, as an agent's.
 ---@param data table
@@ -276,20 +239,21 @@ function methods:resume(data, decisions, options)
   conversation_of(self, "resume")
   check.value(1, "team:resume", "a table", data)
   local streamed
-  options, streamed = options_of(options)
-  check_run(1, "team:resume", options)
+  options, streamed = holder.split(options)
+  holder.check_run(1, "team:resume", options, run_fields)
   local state, why = restore(self, data)
-  if not state then return invalid("team:resume: " .. why) end
+  if not state then return holder.invalid("team:resume: " .. why) end
   local decided
   decided, why = approval.decisions(state, data.pending, decisions)
   if not decided then error("team:resume: " .. why, 2) end
   local ok
   ok, why = approval.apply(state, decided, self)
-  if not ok then return invalid("team:resume: " .. why) end
-  data.resumed = true
+  if not ok then return holder.invalid("team:resume: " .. why) end
   take(self, conversations[self], 2)
-  busy[conversations[self]] = nil
-  conversations[self], busy[state] = state, true
+  holder.give_back(conversations[self])
+  holder.take(self, state, 2)
+  data.resumed = true           -- once: its calls run now
+  conversations[self] = state
   local run = new_run(self, state, options, true)
   if streamed then return stream_of(run) end
   return perform(run)
@@ -300,7 +264,7 @@ end
 --- Forgets the conversation, its members' too.
 function methods:reset()
   take(self, conversation_of(self, "reset"), 2)
-  busy[conversations[self]] = nil
+  holder.give_back(conversations[self])
   conversations[self] = states.new()
   return self
 end
@@ -318,28 +282,19 @@ end
 ---@return marea.Team|nil, marea.error|nil
 function methods:load(data)
   take(self, conversation_of(self, "load"), 2)
-  busy[conversations[self]] = nil
+  holder.give_back(conversations[self])
   local state, why = team.load_state(self, talks.copy(data))
-  if not state then return invalid("team:load: " .. why) end
+  if not state then return holder.invalid("team:load: " .. why) end
   conversations[self] = state
   return self
 end
-
-local tool_fields = { name = "a non-empty string", description = "a string", parallel = "a boolean",
-  approve = "a boolean or a function" }
 
 --- A tool that asks this team, in a conversation of its own each time.
 ---@param options marea.AsToolOptions|nil
 ---@return marea.Tool
 function methods:as_tool(options)
   conversation_of(self, "as_tool")
-  options = options or {}
-  check.fields(1, "team:as_tool", options, tool_fields)
-  local made = tool.new { name = options.name or self.name:gsub("[^%w_-]", "_"):sub(1, 64),
-    description = options.description or self.description, parameters = { input = "string" },
-    run = function() end, parallel = options.parallel, approve = options.approve }
-  made.agent = self
-  return made
+  return holder.as_tool(1, "team:as_tool", self, options)
 end
 
 return team
