@@ -294,10 +294,8 @@ static inline size_t some_digits (const char *s, uint64_t *value) {
   size_t count = 8;
   others |= (word + EACH(0x06)) ^ EACH(0x30);
   others &= EACH(0xF0);
-  if (others) {
-    count = FIRST_BYTE(others);
-    word = word << (56 - 8 * count) << 8; /* zeros come in front */
-  }
+  if (others) count = FIRST_BYTE(others);
+  word = word << 4 * (8 - count) << 4 * (8 - count); /* zeros come in front */
   word = (word & EACH(0x0F)) * 2561 >> 8;
   word = (word & UINT64_C(0x00FF00FF00FF00FF)) * 6553601 >> 16;
   *value = (word & UINT64_C(0x0000FFFF0000FFFF)) * 42949672960001 >> 32;
@@ -314,15 +312,16 @@ static inline const char *eat_digits (const char *s, const char *end,
 }
 
 
+static const uint32_t small_ten_to[] = { 1, 10, 100, 1000, 10000, 100000,
+                                         1000000, 10000000, 100000000 };
+
 /* The same for a fraction, which tends to be long. */
 static inline const char *eat_fraction (const char *s, const char *end,
                                         uint64_t *value) {
-  static const uint32_t ten_to[] = { 1, 10, 100, 1000, 10000, 100000, 1000000,
-                                     10000000, 100000000 };
   uint64_t part;
   while (LITTLE_ENDIAN_WORDS && end - s >= 8) {
     size_t count = some_digits(s, &part);
-    *value = *value * ten_to[count] + part;
+    *value = *value * small_ten_to[count] + part;
     s += count;
     if (count < 8) return s;
   }
@@ -442,13 +441,17 @@ static double scaled (const decimal *d) {
 }
 #endif
 
+static const double ten_to[] = {
+  1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+  1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22
+};
+
+#define IS_DOUBLE(mantissa) \
+  (FLT_EVAL_METHOD == 0 && (mantissa) <= UINT64_C(1) << 53)
+
 /* Mantissa and power of ten are doubles, so one operation rounds rightly. */
 static bool quick_double (const decimal *d, double *value) {
-  static const double ten_to[] = {
-    1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22
-  };
-  if (FLT_EVAL_METHOD != 0 || d->mantissa > UINT64_C(1) << 53) return false;
+  if (!IS_DOUBLE(d->mantissa)) return false;
   if (d->exponent < -22 || d->exponent > 22) return false;
   *value = (double)d->mantissa;
   if (d->exponent < 0) *value /= ten_to[-d->exponent];
@@ -512,6 +515,25 @@ static const char *read_exponent (const char *s, const char *end, decimal *d) {
 }
 
 
+/* A number without its sign; returns where it ends, NULL where malformed. */
+static const char *read_decimal (const char *s, const char *end, decimal *d,
+                                 bool *integral) {
+  s = read_mantissa(s, end, d);
+  if (!s) return NULL;
+  *integral = !d->point;
+  if (s == end || (*s != 'e' && *s != 'E')) return s;
+  *integral = false;
+  return read_exponent(s + 1, end, d);
+}
+
+
+/* No branch: signs can't be foretold. */
+static inline double signed_double (double value, bool negative) {
+  static const double sign[] = { 1, -1 };
+  return value * sign[negative];
+}
+
+
 static json_event fail (json_parser *p, const char *at, const char *why) {
   p->at = at;
   p->error = why;
@@ -523,23 +545,56 @@ static json_event fail (json_parser *p, const char *at, const char *why) {
 static json_event read_number (json_parser *p) {
   decimal d;
   bool negative = *p->at == '-', integral;
-  const char *s = read_mantissa(p->at + negative, p->end, &d);
+  const char *s = read_decimal(p->at + negative, p->end, &d, &integral);
   if (!s) return fail(p, p->at, "malformed number");
-  integral = !d.point;
-  if (s < p->end && (*s == 'e' || *s == 'E')) {
-    integral = false;
-    s = read_exponent(s + 1, p->end, &d);
-    if (!s) return fail(p, p->at, "malformed number");
-  }
   if (integral && to_integer(&d, negative, &p->integer)) {
     p->at = s;
     return JSON_INTEGER;
   }
-  p->number = to_double(&d);
-  if (p->number > DBL_MAX) return fail(p, p->at, "number out of range");
-  p->number *= 1 - 2 * negative; /* no branch: signs can't be foretold */
+  p->number = signed_double(to_double(&d), negative);
+  if (fabs(p->number) > DBL_MAX) return fail(p, p->at, "number out of range");
   p->at = s;
   return JSON_NUMBER;
+}
+
+
+#define SHORT_ROOM 20 /* bytes read_short may look at */
+
+/*
+** A digit, a point, up to 16 digits: what lists of numbers are made of. Returns
+** where it ends, NULL where it is something else.
+*/
+static inline const char *read_short (const char *s, double *value) {
+  bool negative = *s == '-';
+  uint64_t mantissa, part;
+  size_t count;
+  s += negative;
+  if (!is_digit(s[0]) || s[1] != '.') return NULL;
+  mantissa = (uint64_t)(s[0] - '0');
+  s += 2;
+  count = some_digits(s, &part);
+  mantissa = mantissa * small_ten_to[count] + part;
+  if (count == 8) {
+    size_t more = some_digits(s + 8, &part);
+    mantissa = mantissa * small_ten_to[more] + part;
+    count += more;
+  }
+  s += count;
+  if (count == 0 || is_digit(*s) || (*s | 0x20) == 'e' || !IS_DOUBLE(mantissa))
+    return NULL;
+  *value = signed_double((double)mantissa / ten_to[count], negative);
+  return s;
+}
+
+
+/* Any that is no integer; NULL where there is none. */
+static const char *read_float (const char *s, const char *end, double *value) {
+  decimal d;
+  bool negative = *s == '-', integral;
+  s = read_decimal(s + negative, end, &d, &integral);
+  if (!s || integral) return NULL;
+  *value = signed_double(to_double(&d), negative);
+  return fabs(*value) > DBL_MAX ? NULL : s;
 }
 
 
@@ -620,13 +675,16 @@ static json_event unexpected (json_parser *p) {
 }
 
 
+static inline const char *skip_space (const char *s, const char *end) {
+  while (s < end && (*s == ' ' || *s == '\n' || *s == '\r' || *s == '\t')) s++;
+  return s;
+}
+
+
 /* The next byte that is no white space, which stays unread; -1 at the end. */
 static inline int peek (json_parser *p) {
-  for (; p->at < p->end; p->at++) {
-    unsigned char c = (unsigned char)*p->at;
-    if (c != ' ' && c != '\n' && c != '\r' && c != '\t') return c;
-  }
-  return -1;
+  p->at = skip_space(p->at, p->end);
+  return p->at < p->end ? (unsigned char)*p->at : -1;
 }
 
 
@@ -752,6 +810,22 @@ json_event json_next (json_parser *p) {
       return read_value(p, c);
     default: return read_value(p, c);
   }
+}
+
+
+size_t json_numbers (json_parser *p, double *out, size_t room) {
+  const char *at = p->at, *s;
+  size_t n = 0;
+  if (p->expect != COMMA_OR_END || p->depth == 0 || in_object(p)) return 0;
+  for (; n < room && at < p->end && *at == ','; at = s, n++) {
+    const char *item = skip_space(at + 1, p->end);
+    if (p->end - item < SHORT_ROOM) break;
+    s = LITTLE_ENDIAN_WORDS ? read_short(item, out + n) : NULL;
+    if (!s) s = read_float(item, p->end, out + n);
+    if (!s) break;
+  }
+  p->at = at;
+  return n;
 }
 
 

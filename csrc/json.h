@@ -52,6 +52,13 @@ typedef struct json_parser {
 void json_start (json_parser *p, const char *s, size_t n, int limit);
 json_event json_next (json_parser *p);
 
+/*
+** After JSON_NUMBER: the numbers that follow it in its array, at most room of
+** them. It ends before whatever else there is, be it an integer or an error,
+** which json_next then reads. 0 where it is no array.
+*/
+size_t json_numbers (json_parser *p, double *out, size_t room);
+
 /* Whether the text is exactly one document. */
 bool json_valid (const char *s, size_t n, int limit);
 

@@ -43,6 +43,7 @@ typedef struct decoder {
   int codec;           /* stack slots: the codec, */
   int array_mt;        /* and its ARRAY_MT */
   int vectors;         /* whether base64 under "embedding" becomes one */
+  double numbers[BATCH];
   json_parser parser;
 } decoder;
 
@@ -167,6 +168,18 @@ static void flush_members (decoder *d, pile *p) {
 }
 
 
+/* The numbers that follow one: a list of them tends to be long. */
+static void push_numbers (decoder *d, pile *p) {
+  do {
+    size_t count;
+    if (p->waiting == p->most) flush_items(d, p);
+    count = json_numbers(&d->parser, d->numbers, (size_t)(p->most - p->waiting));
+    for (size_t i = 0; i < count; i++) lua_pushnumber(d->L, d->numbers[i]);
+    p->waiting += (int)count;
+  } while (p->waiting == p->most);
+}
+
+
 static int push_array (decoder *d) {
   pile p;
   json_event event;
@@ -175,6 +188,7 @@ static int push_array (decoder *d) {
     if (p.waiting >= p.most) flush_items(d, &p);
     if (!push_value(d, event)) return 0;
     p.waiting++;
+    if (event == JSON_NUMBER) push_numbers(d, &p);
   }
   flush_items(d, &p);
   lua_pushvalue(d->L, d->array_mt);

@@ -514,6 +514,38 @@ describe("json round trips", function()
     end
   end)
 
+  it("reads a numeral in a list as it reads it alone", function()
+    local odd = { "-0.0", "0.5e3", "1.5E-7", "7", "-12", "12.25", "0.1234567", "0.12345678", "0.123456789",
+      "9.123456789012345", "9.1234567890123456", "0.12345678901234567", "0.000000000000000000001", "1e300", "2e-320",
+      "9007199254740993.0", "0.30000000000000004", "-0.0000000000000000", "9.9999999999999999" }
+    for _, gap in ipairs { "", " ", "\n  " } do
+      for at = 1, #odd do
+        local texts = {}
+        for i = 1, #odd do texts[i] = odd[(at + i) % #odd + 1] end
+        local list = assert(json.decode("[" .. table.concat(texts, "," .. gap) .. "]"))
+        for i, text in ipairs(texts) do
+          local alone = json.decode(text)
+          assert.is_true(same_float(list[i], alone), text)
+          if has_integers then assert.equal(math.type(alone), math.type(list[i])) end
+        end
+      end
+    end
+  end)
+
+  it("finds what is wrong with a numeral wherever it is in a list", function()
+    local numbers = ("0.5,"):rep(70)
+    for _, wrong in ipairs { "01.5", "-", "1.", "0.", ".5", "1.e5", "1.5e", "1.5e+", "- 1.5", "0.5.5", "+1.5", "0,5x" } do
+      for _, n in ipairs { 0, 1, 5, 63, 64, 65 } do
+        for _, rest in ipairs { "", ",0.25,0.125,0.0625,0.5" } do
+          local text = "[" .. numbers:sub(1, 4 * n) .. wrong .. rest .. "]"
+          assert.is_nil(json.decode(text), text)
+        end
+      end
+    end
+    assert.equal("number out of range at byte 6 near '1e999,0.5]'", select(2, json.decode("[0.5,1e999,0.5]")))
+    assert.equal("unexpected character at byte 6 near ']'", select(2, json.decode("[0.5,]")))
+  end)
+
   it("rounds numerals between two floats as Lua does", function()
     local state = 7
     local function random(n)

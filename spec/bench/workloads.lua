@@ -137,14 +137,24 @@ local function base64(size)
 end
 
 -- The measure of lists of numbers is not libcurl, which knows no JSON, but what
--- lua-cjson takes to decode them, to which all else is added here.
-local function lists(size)
-  local label = ("embeddings of %s as lists (to cjson.decode)"):format(commas(size.dims))
-  local workload = embed(size, "float", {
-    figure(label, "us/vector", measures.decode_us, "ratio", 0.25) })
+-- lua-cjson takes to decode them: for our decoding alone, and for the whole
+-- process, to which receiving them and all else is added.
+local function to_cjson(workload, size)
   workload.floor = "env LUA_PATH='./?.lua;;' lua5.4 spec/bench/peers/cjson_decode.lua BASE "
     .. size.batches
   return workload
+end
+
+local function decoding(size)
+  local label = ("decoding %s numbers (to cjson.decode)"):format(commas(size.dims))
+  local workload = embed(size, "float", { figure(label, "us/list", measures.decode_us, "ratio", 0.25) })
+  workload.name, workload.script, workload.arguments = "decode", "decode.lua", tostring(size.batches)
+  return to_cjson(workload, size)
+end
+
+local function lists(size)
+  local label = ("embeddings of %s as lists (to cjson.decode alone)"):format(commas(size.dims))
+  return to_cjson(embed(size, "float", { figure(label, "us/vector", measures.decode_us, "ratio") }), size)
 end
 
 -- The measure of a whole process is the program everybody has: curl itself.
@@ -348,6 +358,7 @@ function workloads.list(size)
     open(size),
     small(size),
     base64(size),
+    decoding(size),
     lists(size),
     one(size),
     first(size),

@@ -318,11 +318,26 @@ static void note_event (struct text *t, const json_parser *p, json_event event) 
 }
 
 
+/* Those that follow one in its list, at most `room` at once. */
+static void note_numbers (struct text *t, json_parser *p, size_t room) {
+  double list[8];
+  size_t n;
+  do {
+    n = json_numbers(p, list, room);
+    CHECK(n <= room);
+    for (size_t i = 0; i < n; i++) note(t, 'd', &list[i], sizeof list[i]);
+  } while (n == room);
+}
+
+
 static int read_fast (const char *text, size_t n, int limit, struct text *t) {
   json_parser p;
   json_event event;
   json_start(&p, text, n, limit);
-  while ((event = json_next(&p)) > JSON_END) note_event(t, &p, event);
+  while ((event = json_next(&p)) > JSON_END) {
+    note_event(t, &p, event);
+    if (event == JSON_NUMBER) note_numbers(t, &p, 1 + (size_t)limit % 8);
+  }
   return event == JSON_END;
 }
 

@@ -22,6 +22,25 @@ function common.add_vectors(seen, data)
   end
 end
 
+--- What decoding takes, and nothing else, of an answer with vectors as lists of
+--- numbers: curl fetches it, once.
+---@param decode fun(text: string): table
+---@param url string
+---@param times integer
+function common.time_decoding(decode, url, times)
+  local pipe = assert(io.popen(("curl -s -d '{}' '%s/embeddings'"):format(url)))
+  local body = pipe:read("*a")
+  pipe:close()
+  local seen = { vectors = 0, floats = 0, sum = 0, decode_us = 0 }
+  for _ = 1, times do
+    local began = os.clock()
+    local result = decode(body)
+    seen.decode_us = seen.decode_us + (os.clock() - began) * 1e6
+    common.add_vectors(seen, result.data)
+  end
+  return seen
+end
+
 --- Compares what was seen with the arguments and prints it as one line of JSON.
 ---@param seen table<string, number>
 function common.report(seen)
