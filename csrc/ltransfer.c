@@ -6,16 +6,10 @@
 #include "lform.h"
 #include "ljson.h"
 #include "lnet.h"
-#include "lrecipe.h"
 #include "transfer.h"
-
-/* what the uservalue has */
-enum { BODY = 1, PARTS /* of the recipe */ };
-
 
 struct ltransfer {
   struct transfer transfer;   /* first: most functions need no more */
-  struct recipe recipe;       /* of a chunk that fits the shape */
   size_t run_tail;            /* of transfer.run, before the event in hand */
   int in_hand;                /* an event was taken and is not yet delivered */
 };
@@ -51,9 +45,9 @@ int ltransfer_new (lua_State *L) {
   memset(t, 0, sizeof (struct ltransfer));
   luaL_getmetatable(L, TRANSFER_TYPE);
   lua_setmetatable(L, -2);
-  lua_createtable(L, 2, 0);
+  lua_createtable(L, 1, 0);
   lua_pushvalue(L, 3);
-  lua_rawseti(L, -2, BODY);
+  lua_rawseti(L, -2, 1);
   lua_setuservalue(L, -2);
   read_body(L, t, 3);
   transfer_start(t, template, lnet_usec(lua_tonumber(L, 4)));
@@ -139,22 +133,14 @@ static int t_sent (lua_State *L) {
 }
 
 
-static void close_all (struct ltransfer *l) {
-  transfer_close(&l->transfer);
-  if (!l->transfer.pinned) recipe_free(&l->recipe);
-}
-
-
 static int t_close (lua_State *L) {
-  close_all((struct ltransfer *)check(L));
+  transfer_close(check(L));
   return 0;
 }
 
 
 static int t_gc (lua_State *L) {
-  struct ltransfer *l = (struct ltransfer *)check(L);
-  transfer_free(&l->transfer);
-  recipe_free(&l->recipe);
+  transfer_free(check(L));
   return 0;
 }
 
@@ -191,7 +177,6 @@ static void take_in_hand (struct ltransfer *l) {
 static int unpin (struct ltransfer *l, int nresults) {
   l->in_hand = 0;
   transfer_unpin(&l->transfer);
-  if (l->transfer.engine == NULL) recipe_free(&l->recipe);
   return nresults;
 }
 
@@ -303,27 +288,9 @@ static int push_event (lua_State *L, const struct sse_event *ev) {
 }
 
 
-/* The parts of the recipe, on top of the transfer alone. */
-static void push_parts (lua_State *L) {
-  lua_settop(L, 1);
-  lua_getuservalue(L, 1);
-  lua_rawgeti(L, 2, PARTS);
-  lua_replace(L, 2);
-}
-
-
-/* The value of a chunk that fits the shape; its text is on top, above the
-** recipe's parts. */
-static int push_value (lua_State *L, const struct recipe *r,
-                       const struct sse_event *ev) {
-  if (recipe_make(r, L, 2, 3)) return 1;
-  return ljson_decode(L, ev->data, ev->data_len) ? 1 : 2;
-}
-
-
 /* The next event of a stream of JSON:
 **   text                       it has the learnt shape, and this text
-**   text, value                the same, for a reader of whole chunks
+**   text, value                the same, while whole chunks are wanted
 **   true                       it is [DONE]
 **   false, value, type         any other; type is nil where it says none
 **   false, nil, type, message  it is not JSON
@@ -335,11 +302,12 @@ static int t_pull (lua_State *L) {
   struct transfer *t = &l->transfer;
   struct sse_event ev;
   pin(L, l);
-  if (t->whole_chunks) push_parts(L);
   if (!next_event(t, &ev)) return unpin(l, 0);
   take_in_hand(l);
-  if (take_text(L, t, &ev))
-    return unpin(l, t->whole_chunks ? 1 + push_value(L, &l->recipe, &ev) : 1);
+  if (take_text(L, t, &ev)) {
+    int whole = t->whole_chunks && ljson_decode(L, ev.data, ev.data_len);
+    return unpin(l, 1 + whole);
+  }
   if (!is_done(&ev)) return unpin(l, push_event(L, &ev));
   lua_pushboolean(L, 1);
   return unpin(l, 1);
@@ -359,28 +327,15 @@ static int t_rest (lua_State *L) {
 }
 
 
-/* what a reader of whole chunks gets is made by recipe from now on */
-static void learn_recipe (lua_State *L, struct ltransfer *l, const char *key) {
-  lua_settop(L, 4);
-  lua_getuservalue(L, 1);
-  lua_rawgeti(L, -1, PARTS);
-  recipe_learn(&l->recipe, L, 4, 6, key);
-}
-
-
-/* key, text, value: the event pulled last, decoded to `value`, holds `text`
-** under `key` */
+/* key, text: the event pulled last holds `text` under `key` */
 static int t_learn (lua_State *L) {
   struct transfer *t = check(L);
   size_t n;
   const char *key = luaL_checkstring(L, 2);
   const char *text = luaL_checklstring(L, 3, &n);
   struct sse_event ev;
-  int fits = sse_given(&t->in, &ev) &&
-      shape_learn(&t->shape, ev.data, ev.data_len, key, text, n);
-  if (fits && t->whole_chunks)
-    learn_recipe(L, (struct ltransfer *)t, key);
-  lua_pushboolean(L, fits);
+  lua_pushboolean(L, sse_given(&t->in, &ev) &&
+      shape_learn(&t->shape, ev.data, ev.data_len, key, text, n));
   return 1;
 }
 
@@ -392,12 +347,9 @@ static int t_forget (lua_State *L) {
 }
 
 
-/* from now on, `pull` decodes every event */
+/* wanted: is `pull` to decode every event, also one taken by shape? */
 static int t_pull_whole (lua_State *L) {
-  check(L)->whole_chunks = 1;
-  lua_getuservalue(L, 1);
-  lua_newtable(L);
-  lua_rawseti(L, -2, PARTS);
+  check(L)->whole_chunks = lua_toboolean(L, 2);
   return 0;
 }
 

@@ -52,7 +52,7 @@ struct transfer {
   unsigned waiting : 1;        /* somebody waits to be woken */
   unsigned paused : 1;
   unsigned head_done : 1;      /* the final head is whole */
-  unsigned whole_chunks : 1;   /* the reader wants every event decoded */
+  unsigned whole_chunks : 1;   /* an event taken by shape is decoded too */
   unsigned news : 1;           /* events were taken since the last wait */
   unsigned gave_way : 1;       /* in this round, with something to read */
   unsigned done : 1;

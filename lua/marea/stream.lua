@@ -14,6 +14,7 @@ local chat = require "marea.gather.chat"
 local loop = require "marea.loop"
 local mime = require("marea.compat").lazy "marea.mime"
 local normalise = require "marea.normalise"
+local recipe = require("marea.compat").lazy "marea.recipe"
 local redact = require("marea.compat").lazy "marea.redact"
 local fault = require("marea.compat").lazy "marea.fault"
 local request = require "marea.request"
@@ -148,10 +149,13 @@ local function check_gather(s)
   end
 end
 
-local function learn(s, event, key, chunk)
-  if not s.transfer:learn(key, event.text, chunk) then return end
+local function learn(s, event, key)
+  if not s.transfer:learn(key, event.text) then return end
   s.fast, s.fast_index = event.type, event.index
   s.fast_text = event.type == "text" and event.index == 0
+  if not s.whole then return end
+  s.key, s.make = key, nil
+  s.transfer:pull_whole(true)      -- until another has this shape, from which `make` can be had
 end
 
 -- Takes in a chunk that was decoded: its events go to the queue.
@@ -164,7 +168,7 @@ local function take_chunk(s, chunk, kind)
   s.quick = nothing      -- what comes of it goes before any text that follows
   if not s.chosen then choose_gather(s, chunk) end
   local event, key = s.gather:add(chunk, s.queue)
-  if event then learn(s, event, key, chunk) else s.transfer:forget() end
+  if event then learn(s, event, key) else s.transfer:forget() end
   if s.watch and s.queue[s.first] then
     tell(s, "began")
     s.watch.began = nil
@@ -207,7 +211,7 @@ local function cancel(s, cancelled)
 end
 
 -- One event of the wire, waited for if need be. Returns its text if it was
--- taken by shape (and the chunk, for a reader of chunks); else nil and the
+-- taken by shape (and the chunk, if it was decoded too); else nil and the
 -- chunk, whose events are in the queue; else nothing, at the end. It waits here
 -- and not in a function of its own: thousands of streams wait with all their frames.
 local function advance(s)
@@ -325,13 +329,25 @@ function methods:text()
   end, nil, nil, self
 end
 
+-- The chunk whose text was taken by shape; the first of a shape was decoded too.
+local function chunk_of(s, text, chunk)
+  if chunk == nil then return s.make(text) end
+  if s.make == nil then
+    s.make = recipe.of(chunk, s.key) or false
+    s.transfer:pull_whole(not s.make)
+  end
+  return chunk
+end
+
 local function slow_chunk(s)
   check_alone(s, 2)
   drop_events(s)
   local chunk = s.held and table.remove(s.held, 1)
   if chunk == nil then
+    local text
     s.held = nil
-    chunk = select(2, advance(s))
+    text, chunk = advance(s)
+    if text then return chunk_of(s, text, chunk) end
   end
   if chunk == nil then return finish(s) end
   return chunk
@@ -340,7 +356,7 @@ end
 local function next_chunk(s)
   if s.reading then check_alone(s, 2) end
   local text, chunk, kind, message = s.pull(s.transfer)
-  if text and text ~= true then return chunk end
+  if text and text ~= true then return chunk_of(s, text, chunk) end
   if text ~= nil then chunk = take(s, text, chunk, kind, message) end
   if chunk == nil or s.err then return slow_chunk(s) end
   drop_events(s)
@@ -356,7 +372,8 @@ end
 ---@return fun(): marea.Chunk|nil
 function methods:chunks()
   local s = claim(self, "chunks")
-  if s.transfer then s.transfer:pull_whole() end
+  if s.transfer then s.transfer:forget() end     -- what was learnt is of no use here
+  s.whole = true
   drop_events(s)
   local read = s.held and held_chunk or next_chunk
   return function() return read(s) end, nil, nil, self
@@ -491,6 +508,7 @@ local absent = { __index = {
   chosen = false,              -- is `gather` the right gatherer?
   strange = false,             -- chunks came that no gatherer knows
   fast = nil, fast_index = nil, fast_text = false,   -- what text taken by shape is
+  whole = false, key = nil, make = nil,   -- for a reader of chunks: that it is one; how to make those
   reading = false, interrupted = false, claimed = false, closed = false,
   ended = false, err = nil, result = nil,
 } }

@@ -116,8 +116,10 @@ local function keep_body(entry, body)
   else entry.body_base64 = base64.encode(body) end
 end
 
--- As readers of text get it: whole chunks are for the tape.
+-- The tape holds whole chunks: none is taken by its shape.
 function recorder.pull_whole() end
+function recorder.forget() end
+function recorder.learn() return false end
 
 local function write(self)
   local entry, real = self.entry, self.real
@@ -146,7 +148,6 @@ end
 local function recording(path, open)
   return function(call, ...)
     local real, id = open(call, ...)
-    real:pull_whole()      -- the tape holds whole chunks
     local self = { real = real, path = path, entry = {}, asked = asked(call), blank = call:blanker(),
       last = core.now(), written = false, bytes_taken = {}, head_text = false }
     return setmetatable(self, recorder_mt), id
