@@ -51,8 +51,7 @@ struct bench {
   /* what single modes gather */
   double *times;                /* us to the first delta, or to a FIN; owned */
   int clocked;                  /* is the CPU of each answer counted? */
-  size_t skip;                  /* events of each before it is */
-  double cpu;                   /* us, over all answers but what was skipped */
+  double cpu;                   /* us, over all answers */
   float *vector;                /* owned */
   size_t vectors, floats, vector_cap;
   double sum;                   /* of each vector's two ends */
@@ -328,36 +327,25 @@ static void small (struct bench *b, size_t total, size_t concurrent) {
 ** ===================================================================
 */
 
-static size_t count_after (char *s, size_t size, size_t n, void *p) {
-  struct request *r = p;
-  size_t before = r->events;
-  count_events(s, size, n, p);
-  if (before < r->bench->skip && r->events >= r->bench->skip)
-    r->began = cpu_us();
-  return n;
-}
-
-
 static void take_cpu (struct request *r) {
   r->bench->cpu += cpu_us() - r->began;
 }
 
 
-/* URL TIMES SKIP, again and again. */
+/* URL TIMES, again and again. */
 static void each (struct bench *b, int argc, char **argv) {
   uint64_t answers = 0;
   int i;
-  b->write = count_after;
+  b->write = count_events;
   b->finish = take_cpu;
   b->clocked = 1;
   printf("{");
-  for (i = 0; i + 2 < argc; i += 3) {
+  for (i = 0; i + 1 < argc; i += 2) {
     b->url = argv[i];
-    b->skip = strtoul(argv[i + 2], NULL, 10);
     b->started = b->done = 0;
     b->cpu = 0;
     run(b, strtoul(argv[i + 1], NULL, 10), 1);
-    printf("\"cpu_%d\":%.3f,", i / 3 + 1, b->cpu);
+    printf("\"cpu_%d\":%.3f,", i / 2 + 1, b->cpu);
     answers += b->done;
   }
   printf("\"answers\":%llu,\"events\":%llu,\"bytes\":%llu",
@@ -616,7 +604,7 @@ static int usage (void) {
         "       floor one URL\n"
         "       floor first URL TIMES\n"
         "       floor close URL TIMES\n"
-        "       floor each URL TIMES SKIP...\n"
+        "       floor each URL TIMES...\n"
         "       floor truth URL\n", stderr);
   return 2;
 }

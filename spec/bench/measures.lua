@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Measures of one run: each takes what a run cost and printed, and its
--- workload, and gives a number. `spread` alone is over all runs.
+-- workload, and gives a number. `growing` alone is over all runs.
 
 local measures = {}
 
@@ -42,11 +42,19 @@ function measures.field(name, factor)
   end
 end
 
---- The CPU of a chunk in the streams of the i-th item, without those skipped.
-function measures.item_cpu(i)
+local function cpu_of_stream(run, workload, i)
+  return run["cpu_" .. i] / workload.items[i].times
+end
+
+local function chunk(workload, i, stream, shorter)
+  return (stream - shorter) / (workload.items[i].chunks - workload.items[i - 1].chunks)
+end
+
+--- The CPU of a chunk that streams of the i-th item have and the shorter ones of
+--- the item before haven't.
+function measures.chunk_cpu(i)
   return function(run, workload)
-    local item = workload.items[i]
-    return run["cpu_" .. i] / (item.times * (item.chunks - item.skip))
+    return chunk(workload, i, cpu_of_stream(run, workload, i), cpu_of_stream(run, workload, i - 1))
   end
 end
 
@@ -61,24 +69,23 @@ function measures.growth(i, j)
   end
 end
 
--- The least of all runs, of each item: what disturbs a run only adds to it.
-local function least(runs, workload)
-  local list = {}
-  for i in ipairs(workload.items) do
-    local measure = measures.item_cpu(i)
-    list[i] = math.huge
-    for _, run in ipairs(runs) do list[i] = math.min(list[i], measure(run, workload)) end
-  end
-  return list
+-- The least of all runs, of a stream of each item: what disturbs a run only adds
+-- to it.
+local function least(runs, workload, i)
+  local value = math.huge
+  for _, run in ipairs(runs) do value = math.min(value, cpu_of_stream(run, workload, i)) end
+  return value
 end
 
---- The dearest item's chunk to the cheapest's, in what a client adds to the
---- floor, whose own cost isn't the same for all either.
-function measures.spread(runs, workload, floor)
-  local list, below = least(runs, workload), least(floor, workload)
-  if runs == floor then below = {} end
-  for i, value in ipairs(list) do list[i] = value - (below[i] or 0) end
-  return math.max(table.unpack(list)) / math.min(table.unpack(list))
+--- The dearest item's chunk to that of the shortest streams there are two of.
+function measures.growing(runs, workload)
+  local most, first = 0, nil
+  for i = 2, #workload.items do
+    local value = chunk(workload, i, least(runs, workload, i), least(runs, workload, i - 1))
+    first = first or value
+    most = math.max(most, value)
+  end
+  return most / first
 end
 
 return measures

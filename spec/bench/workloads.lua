@@ -18,14 +18,14 @@ local BLOCK = 1024   -- chunks after which the server's streams repeat themselve
 workloads.full = {
   chunks = 1000000, streams = 1000, ticks = 100, every = 10, open = 10000,
   requests = 10000, vectors = 256, dims = 4096, batches = 10, one = 9, firsts = 2000,
-  closes = 400, slow = 30, decades = { 200, 20, 5, 1, 1 },
+  closes = 400, slow = 30, decades = { 500, 100, 20, 2, 1 }, counted = 1000000,
   reads = 6, bursts = 12, lines = 4, bytes = 400, agents = 200,
 }
 
 workloads.quick = {
   chunks = 20000, streams = 50, ticks = 10, every = 20, open = 200,
   requests = 500, vectors = 16, dims = 256, batches = 2, one = 1, firsts = 50,
-  closes = 50, slow = 2, decades = { 20, 2, 1 },
+  closes = 50, slow = 2, decades = { 20, 2, 1 }, counted = 10000,
   reads = 1, bursts = 2, lines = 1, bytes = 50, agents = 20,
 }
 
@@ -212,12 +212,11 @@ local function slow(size)
   }
 end
 
--- Several kinds of streams in one process: path, how many, and pieces of each
--- to be read before its CPU is counted.
+-- Several kinds of streams in one process: path, and how many.
 local function each(name, items, figures)
   local urls, arguments = {}, {}
   for i, item in ipairs(items) do
-    local rest = (" %d %d"):format(item.times, item.skip or 0)
+    local rest = (" %d"):format(item.times)
     urls[i] = "SERVER" .. item.path .. "/chat/completions" .. rest
     arguments[i] = item.path .. rest
   end
@@ -285,23 +284,39 @@ local function decades_truth(workload, read)
   return sum
 end
 
--- The last nine tenths of streams of growing length, read as text. Each decade
--- has about as many chunks in all, as far as that can be.
+-- Streams of growing length, read as text. Each decade has about as many chunks in
+-- all, as far as that can be.
 local function decades(size)
   local items, figures = {}, {}
   for i, times in ipairs(size.decades) do
     local n = 10 ^ (i + 2) // 1 | 0
-    items[i] = { path = ("/separate/%d/v1"):format(n), times = times, skip = n // 10, chunks = n }
-    figures[i] = figure(("a chunk in a stream of %s"):format(commas(n)), "us",
-      measures.item_cpu(i), "ratio")
+    items[i] = { path = ("/separate/%d/v1"):format(n), times = times, chunks = n }
+    if i > 1 then
+      local label = ("a chunk after the first %s, up to %s"):format(commas(n // 10), commas(n))
+      figures[i - 1] = figure(label, "us", measures.chunk_cpu(i), "ratio")
+    end
   end
   figures[#figures + 1] = {
-    name = "cost of a chunk, dearest of these to cheapest", unit = "x", against = "value",
-    goal = 1.05, over = measures.spread,
+    name = "the dearest of these to the first", unit = "x", against = "value", goal = 1.05, over = measures.growing,
   }
   local workload = each("decades", items, figures)
   workload.truth = decades_truth
   return workload
+end
+
+-- The same in instructions, of which a busy machine makes no more.
+local function counted(size)
+  local label = ("instructions of a chunk, %s to %s of them"):format(commas(1000), commas(size.counted))
+  local sizes = {}
+  for i = 3, math.log(size.counted, 10) + 0.5 do sizes[#sizes + 1] = ("%d"):format(10 ^ i // 1) end
+  return {
+    name = "counted", script = "count.lua", path = "", suffix = "", arguments = table.concat(sizes, " "), expect = {},
+    truth = function() return {} end, turns = 1,
+    figures = {
+      figure(label, "", measures.field "dearest", "value"),
+      figure("the dearest of them to the cheapest", "x", measures.field "spread", "value", 1.05),
+    },
+  }
 end
 
 local function loading(size)
@@ -366,6 +381,7 @@ function workloads.list(size)
     slow(size),
     bytes(size),
     decades(size),
+    counted(size),
     loading(size),
     agent(size),
     weight(),
