@@ -140,10 +140,10 @@ function loop.wake(waiter)
 end
 
 --- Runs a task until it waits, or ends.
-function loop.resume(task, ...)
+function loop.resume(task)
   local before = current
   current = task
-  local ok, what = resume(task.co, ...)
+  local ok, what = resume(task.co, task)
   current = before
   if status(task.co) == "dead" then finished(task, ok, what)
   elseif what ~= PARKED then loop.schedule(task) end   -- a plain yield: let others run

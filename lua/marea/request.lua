@@ -74,18 +74,15 @@ local function tell_try(call, try, f)
   return answer, err, fields
 end
 
--- A transport of its own stands between a call and the network.
-local function begin(call, prepared, body, left)
-  if call.transport then return call.transport(call, prepared, body, left) end
-  return loop.engine():transfer(prepared, body, left)
-end
-
 ---- one try ------------------------------------------------------------------
 
--- The total clock also runs in the C core, from what is left of it.
+-- The total clock also runs in the C core, from what is left of it. A transport
+-- of its own stands between a call and the network.
 local function start(call, prepared, answer)
   local left = call.deadline and math.max(call.deadline - core.now(), 1e-6)
-  answer.transfer, answer.id = begin(call, prepared, call.form or call.body, left)
+  local body = call.form or call.body
+  if call.transport then answer.transfer, answer.id = call.transport(call, prepared, body, left)
+  else answer.transfer, answer.id = loop.engine():transfer(prepared, body, left) end
   loop.changed()
   loop.own(answer.transfer, answer.release)
 end

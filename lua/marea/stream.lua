@@ -178,14 +178,12 @@ local function not_json(s, kind, message)
   else fail(s, "decode", "an event is not JSON: " .. fault.without_excerpt(message)) end
 end
 
--- Takes in what transfer:pull gave, if it was not text.
+-- Takes in what transfer:pull gave, if it was not text. By tail calls: what
+-- follows is the deepest a reader's stack gets, and so what its size is.
 local function take(s, text, chunk, kind, message)
-  if text == true then end_of_events(s, true)
-  elseif message then not_json(s, kind, message)
-  else
-    take_chunk(s, chunk, kind)
-    if not s.err then return chunk end
-  end
+  if text == true then return end_of_events(s, true) end
+  if message then return not_json(s, kind, message) end
+  return take_chunk(s, chunk, kind)
 end
 
 -- What came after the last whole event, and how the transfer ended.
@@ -223,8 +221,8 @@ local function advance(s)
       elseif s.transfer:done() then return nil, at_end(s) end
     elseif text and text ~= true then return text, chunk
     else
-      chunk = take(s, text, chunk, kind, message)
-      if chunk ~= nil then return nil, chunk end
+      take(s, text, chunk, kind, message)
+      if chunk ~= nil and not s.err then return nil, chunk end
     end
   end
 end
@@ -291,19 +289,15 @@ local function claim(self, name)
   return s
 end
 
--- What readers of text do when the next chunk is not text taken by shape. While
--- nothing is queued, the next text may be taken at once again.
-local function slow_text(s, text, chunk, kind, message)
-  check_alone(s, 2)
-  s.quick = nothing
-  if text ~= nil then take(s, text, chunk, kind, message) end
+-- While nothing is queued, the next text may be taken at once again.
+local function next_text(s)
   while true do
     local event, piece = pop(s), nil
     if event then
       if event.type == "text" and event.index == 0 then piece = event.text end
     elseif s.ended then return finish(s)
     else
-      text = advance(s)
+      local text = advance(s)
       if text and s.fast_text then piece = text end
     end
     if piece then
@@ -311,6 +305,14 @@ local function slow_text(s, text, chunk, kind, message)
       return piece
     end
   end
+end
+
+-- What readers of text do when the next chunk is not text taken by shape.
+local function slow_text(s, text, chunk, kind, message)
+  check_alone(s, 2)
+  s.quick = nothing
+  if text ~= nil then take(s, text, chunk, kind, message) end
+  return next_text(s)
 end
 
 --- Iterates over the pieces of text (of the first choice, if there are more).
@@ -341,7 +343,7 @@ local function next_chunk(s)
   if s.reading then check_alone(s, 2) end
   local text, chunk, kind, message = s.pull(s.transfer)
   if text and text ~= true then return chunk end
-  if text ~= nil then chunk = take(s, text, chunk, kind, message) end
+  if text ~= nil then take(s, text, chunk, kind, message) end
   if chunk == nil or s.err then return slow_chunk(s) end
   drop_events(s)
   return chunk

@@ -110,22 +110,36 @@ local guard_mt = {
 
 ---- starting -----------------------------------------------------------------
 
+local NOTHING = pack()      -- what most tasks are given, and return
+
+local function packed(...)
+  if select("#", ...) == 0 then return NOTHING end
+  return pack(...)
+end
+
 local function first_round(t)
   return not t.results or nil
+end
+
+local function call_taken(f, ...)
+  return f(...)
+end
+
+-- Its function and arguments, taken out: it has started.
+local function take_call(t)
+  local f, args = t.f, t.args
+  t.f, t.args = nil, nil
+  return f, unpack(args, 1, args.n)
 end
 
 -- What a task's coroutine runs. The loop has one round, and is there for its
 -- fourth value, which 5.4 closes with the coroutine; the others ignore it.
 local function body(t)
-  local f, args = t.f, t.args
-  t.f, t.args = nil, nil        -- it has started
   for _ in first_round, t, nil, setmetatable({ task = t }, guard_mt) do
-    t.results = pack(f(unpack(args, 1, args.n)))
+    t.results = packed(call_taken(take_call(t)))
   end
   settle(t, "done")   -- here, since it may not be the loop that resumed us
 end
-
-local no_args = pack()
 
 -- Most tasks are waited for by `run`; what goes on in the background is not.
 local function enlist(t)
@@ -135,14 +149,13 @@ local function enlist(t)
 end
 
 local function make(f, ...)
-  local t
   -- Beside these it has at times: `results`, packed, once done; `error`;
   -- `cancelled`, the error, once asked to stop; `id`, while it waits for one;
   -- `waiters`, to be woken when it ends; `owned`, the transfers it opened.
-  t = setmetatable({
+  local t = setmetatable({
     status = "running",
-    co = coroutine.create(function() return body(t) end),
-    f = f, args = select("#", ...) == 0 and no_args or pack(...),   -- until it starts
+    co = coroutine.create(body),   -- resumed with the task, each time: the first it takes
+    f = f, args = packed(...),   -- until it starts
     awake = false,
     parked = false,          -- it waits, having yielded
     claimed = false,         -- somebody takes care of its error

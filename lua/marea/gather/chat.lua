@@ -329,7 +329,7 @@ function methods:add(chunk, out)
   self.plain, self.said_key = true, nil
   add_top(self, chunk)
   if type(choices) == "table" then
-    for _, choice in ipairs(choices) do add_choice(self, choice, out) end
+    for i = 1, #choices do add_choice(self, choices[i], out) end
   end
   add_usage(self, normalise.usage(chunk), out)
   local event = out[before + 1]
