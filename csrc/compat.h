@@ -28,6 +28,43 @@
 #define compat_scratch(L, size)      lua_newuserdatauv((L), (size), 0)
 #endif
 
+/* A userdata with `n` slots for Lua values that it keeps alive: its own, where
+** Lua has them, else those of a table. Stack indices are positive. */
+static inline void *compat_newslots (lua_State *L, size_t size, int n) {
+#if LUA_VERSION_NUM < 504
+  void *p = lua_newuserdata(L, size);
+  lua_createtable(L, n, 0);
+  lua_setuservalue(L, -2);
+  return p;
+#else
+  return lua_newuserdatauv(L, size, n);
+#endif
+}
+
+
+static inline void compat_getslot (lua_State *L, int idx, int slot) {
+#if LUA_VERSION_NUM < 504
+  lua_getuservalue(L, idx);
+  lua_rawgeti(L, -1, slot);
+  lua_remove(L, -2);
+#else
+  lua_getiuservalue(L, idx, slot);
+#endif
+}
+
+
+/* Takes the value from the top. */
+static inline void compat_setslot (lua_State *L, int idx, int slot) {
+#if LUA_VERSION_NUM < 504
+  lua_getuservalue(L, idx);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, slot);
+  lua_pop(L, 1);
+#else
+  lua_setiuservalue(L, idx, slot);
+#endif
+}
+
 /* Whether numbers come in two kinds; where not, every number is a double. */
 #if LUA_VERSION_NUM >= 503
 #define COMPAT_INTEGERS  1

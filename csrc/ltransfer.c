@@ -9,8 +9,8 @@
 #include "lrecipe.h"
 #include "transfer.h"
 
-/* what the uservalue has */
-enum { BODY = 1, PARTS /* of the recipe */ };
+/* what it keeps alive */
+enum { BODY = 1, PARTS /* of the recipe */, SLOTS = PARTS };
 
 
 struct ltransfer {
@@ -41,20 +41,18 @@ static void read_body (lua_State *L, struct transfer *t, int idx) {
 
 
 /* engine, template, body or nil, longest time in seconds or nil
-** -> transfer, id. The body is kept alive by the uservalue. */
+** -> transfer, id */
 int ltransfer_new (lua_State *L) {
   struct template *template = ltemplate_check(L, 2);   /* retained below */
   struct transfer *t;
   lengine_check(L, 1);
   lua_settop(L, 4);
-  t = lua_newuserdata(L, sizeof (struct ltransfer));
+  t = compat_newslots(L, sizeof (struct ltransfer), SLOTS);
   memset(t, 0, sizeof (struct ltransfer));
   luaL_getmetatable(L, TRANSFER_TYPE);
   lua_setmetatable(L, -2);
-  lua_createtable(L, 2, 0);
   lua_pushvalue(L, 3);
-  lua_rawseti(L, -2, BODY);
-  lua_setuservalue(L, -2);
+  compat_setslot(L, 5, BODY);
   read_body(L, t, 3);
   transfer_start(t, template, lnet_usec(lua_tonumber(L, 4)));
   lua_pushinteger(L, (lua_Integer)t->waker.id);
@@ -69,7 +67,12 @@ static int t_read_as (lua_State *L) {
                                        NULL };
   static const enum body_mode modes[] = { BODY_HELD, BODY_WHOLE, BODY_EVENTS,
                                           BODY_BYTES };
-  transfer_read_as(check(L), modes[luaL_checkoption(L, 2, NULL, names)]);
+  struct transfer *t = check(L);
+  transfer_read_as(t, modes[luaL_checkoption(L, 2, NULL, names)]);
+  if (transfer_is_sent(t)) {   /* many may be read at once, and for long */
+    lua_pushnil(L);
+    compat_setslot(L, 1, BODY);
+  }
   return 0;
 }
 
@@ -306,9 +309,7 @@ static int push_event (lua_State *L, const struct sse_event *ev) {
 /* The parts of the recipe, on top of the transfer alone. */
 static void push_parts (lua_State *L) {
   lua_settop(L, 1);
-  lua_getuservalue(L, 1);
-  lua_rawgeti(L, 2, PARTS);
-  lua_replace(L, 2);
+  compat_getslot(L, 1, PARTS);
 }
 
 
@@ -362,9 +363,8 @@ static int t_rest (lua_State *L) {
 /* what a reader of whole chunks gets is made by recipe from now on */
 static void learn_recipe (lua_State *L, struct ltransfer *l, const char *key) {
   lua_settop(L, 4);
-  lua_getuservalue(L, 1);
-  lua_rawgeti(L, -1, PARTS);
-  recipe_learn(&l->recipe, L, 4, 6, key);
+  compat_getslot(L, 1, PARTS);
+  recipe_learn(&l->recipe, L, 4, 5, key);
 }
 
 
@@ -395,9 +395,8 @@ static int t_forget (lua_State *L) {
 /* from now on, `pull` decodes every event */
 static int t_pull_whole (lua_State *L) {
   check(L)->whole_chunks = 1;
-  lua_getuservalue(L, 1);
   lua_newtable(L);
-  lua_rawseti(L, -2, PARTS);
+  compat_setslot(L, 1, PARTS);
   return 0;
 }
 

@@ -60,9 +60,8 @@ end
 local function let_go(s)
   if not s.transfer then return end
   collect(s)
-  local transfer = s.transfer
   s.transfer, s.quick, s.pull = nil, nothing, nothing
-  request.let_go { transfer = transfer, release = s.release }
+  request.let_go(s.answer)
 end
 
 local function snapshot(s)
@@ -500,8 +499,9 @@ local absent = { __index = {
 local function new(call, answer, n)
   local self, gather = setmetatable({}, metatable), chat.new(n)
   if answer.think_tags then think.attach(gather, answer.think_tags, n) end
+  call.body = nil      -- nobody sends it again
   states[self] = setmetatable({
-    call = call, answer = answer, id = answer.id, release = answer.release,
+    call = call, answer = answer, id = answer.transfer:id(),
     transfer = answer.transfer,  -- nil once let go
     pull = answer.transfer.pull,  -- looked up once for all events
     quick = nothing,             -- pull, while the reader may take text straight from it
@@ -536,11 +536,11 @@ local function as_chunk(value)
 end
 
 -- A server that answers a streamed call with plain JSON: a stream of one.
-local function from_json(call, answer, n, read)
+local function from_json(call, answer, n, read, ...)
   local cancelled = request.read_whole(answer)
   local err = not cancelled and fault.of_transfer(call, answer)
   local value
-  if not cancelled and not err then value, err = read() end
+  if not cancelled and not err then value, err = read(call, answer, ...) end
   if not value then
     request.let_go(answer)
     if cancelled then error(cancelled, 0) end
@@ -582,7 +582,7 @@ local ENOUGH = 6
 
 local function wait_for_start(answer)
   answer.transfer:hold(ENOUGH)
-  local cancelled = request.wait(answer.transfer, answer.id)
+  local cancelled = request.wait(answer.transfer)
   if not cancelled then return end
   request.let_go(answer)
   error(cancelled, 0)
@@ -597,8 +597,10 @@ end
 ---@param call marea.Call
 ---@param answer marea.Answer
 ---@param n integer|nil how many choices were asked for
----@param read fun(): table|nil, marea.error|nil the result of an answer that is no stream
-function stream.open(call, answer, n, read)
+---@param read fun(call: marea.Call, answer: marea.Answer, ...): table|nil, marea.error|nil
+--- the result of an answer that is no stream
+---@param ... any what `read` is given besides
+function stream.open(call, answer, n, read, ...)
   local kind = answer:media_type()
   if kind == "" then wait_for_start(answer) end
   local start = answer.transfer:peek(64)
@@ -609,7 +611,7 @@ function stream.open(call, answer, n, read)
   end
   local is_text = call.text and mime.is_text(kind)
   if kind:find("json", 1, true) or is_text or kind == "" and start:find("^%s*[{%[]") then
-    return from_json(call, answer, n, read)
+    return from_json(call, answer, n, read, ...)
   end
   if call.any and kind ~= "text/html" then return stream.raw(call, answer) end
   answer.body = answer.transfer:peek(200)
