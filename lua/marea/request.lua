@@ -84,7 +84,7 @@ local function start(call, prepared, answer)
   if call.transport then answer.transfer = call.transport(call, prepared, body, left)
   else answer.transfer = loop.engine():transfer(prepared, body, left) end
   loop.changed()
-  loop.own(answer.transfer, answer.release)
+  return loop.own(answer.transfer, answer.release)
 end
 
 --- Waits until the transfer has something to say. Returns as loop.suspend does.
