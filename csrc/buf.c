@@ -5,6 +5,9 @@
 #include "buf.h"
 
 #define FIRST_SIZE   128
+#define STEP         256          /* small blocks grow by no more: thousands of
+                                     streams have one each */
+#define SMALL_SIZE   (4 * 1024)
 #define KEEP_SIZE    (64 * 1024)  /* a buffer nearly empty gives back more */
 
 
@@ -27,6 +30,11 @@ static void close_gap (struct buf *b) {
 }
 
 
+static size_t larger (size_t cap) {
+  return cap > STEP && cap < SMALL_SIZE ? cap + STEP : cap * 2;
+}
+
+
 static int grow (struct buf *b, size_t need) {
   size_t cap = b->cap ? b->cap : FIRST_SIZE;
   char *bytes;
@@ -34,7 +42,7 @@ static int grow (struct buf *b, size_t need) {
   if (b->tail + need <= b->cap) return BUF_OK;
   while (cap < b->tail + need) {
     if (cap > (size_t)-1 / 2) return b->failed = BUF_NOMEM;
-    cap *= 2;
+    cap = larger(cap);
   }
   bytes = realloc(b->bytes, cap);
   if (bytes == NULL) return b->failed = BUF_NOMEM;

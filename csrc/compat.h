@@ -28,6 +28,17 @@
 #define compat_scratch(L, size)      lua_newuserdatauv((L), (size), 0)
 #endif
 
+/* Takes the value on top; the userdata at idx > 0 keeps it alive from now on, and
+** none before it. */
+static inline void compat_keep (lua_State *L, int idx) {
+#if LUA_VERSION_NUM < 502
+  lua_createtable(L, 1, 0);   /* 5.1 keeps tables alone */
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, 1);
+#endif
+  lua_setuservalue(L, idx);
+}
+
 /* Whether numbers come in two kinds; where not, every number is a double. */
 #if LUA_VERSION_NUM >= 503
 #define COMPAT_INTEGERS  1

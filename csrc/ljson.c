@@ -32,7 +32,9 @@ enum {
 
 /* ============================================================= decoding */
 
-#define BATCH 64       /* slots that may wait for one table */
+#define BATCH 64       /* slots that may wait for one table, */
+#define FEW 16         /* and those it has at first: most need no more, and a
+                          stack that once grew stays as large: each task's */
 #define BATCHED 32     /* containers deep; further in, tables are made first:
                           32 * 64 slots are well below any Lua's limit */
 #define SLOTS 7000     /* a stack may have in any Lua; LuaJIT's most is 8000 */
@@ -51,7 +53,7 @@ typedef struct decoder {
 typedef struct pile {
   int slot;            /* nil, then the table */
   int waiting;
-  int most;            /* that may wait */
+  int most;            /* that may wait, as yet */
   int made;            /* whether slot holds the table */
   lua_Integer count;   /* items already in the table */
   const char *from;    /* where its text begins */
@@ -106,7 +108,7 @@ static void push_integer (decoder *d, int64_t value) {
 
 
 static int start_pile (decoder *d, pile *p, int least) {
-  if (!lua_checkstack(d->L, BATCH + 8)) {
+  if (!lua_checkstack(d->L, FEW + 8)) {
     if (lua_gettop(d->L) < SLOTS) luaL_error(d->L, "not enough memory");
     d->parser.error = "nested too deeply";
     return 0;
@@ -114,9 +116,18 @@ static int start_pile (decoder *d, pile *p, int least) {
   lua_pushnil(d->L);
   p->slot = lua_gettop(d->L);
   p->waiting = p->made = 0;
-  p->most = d->parser.depth > BATCHED ? least : BATCH;
+  p->most = d->parser.depth > BATCHED ? least : FEW;
   p->count = 0;
   p->from = d->parser.at;
+  return 1;
+}
+
+
+/* May one more wait? */
+static int has_room (decoder *d, pile *p) {
+  if (p->waiting < p->most) return 1;
+  if (p->most != FEW || !lua_checkstack(d->L, BATCH - FEW + 8)) return 0;
+  p->most = BATCH;
   return 1;
 }
 
@@ -172,7 +183,7 @@ static void flush_members (decoder *d, pile *p) {
 static void push_numbers (decoder *d, pile *p) {
   do {
     size_t count;
-    if (p->waiting == p->most) flush_items(d, p);
+    if (!has_room(d, p)) flush_items(d, p);
     count = json_numbers(&d->parser, d->numbers, (size_t)(p->most - p->waiting));
     for (size_t i = 0; i < count; i++) lua_pushnumber(d->L, d->numbers[i]);
     p->waiting += (int)count;
@@ -185,7 +196,7 @@ static int push_array (decoder *d) {
   json_event event;
   if (!start_pile(d, &p, 1)) return 0;
   while ((event = json_next(&d->parser)) != JSON_ARRAY_END) {
-    if (p.waiting >= p.most) flush_items(d, &p);
+    if (!has_room(d, &p)) flush_items(d, &p);
     if (!push_value(d, event)) return 0;
     p.waiting++;
     if (event == JSON_NUMBER) push_numbers(d, &p);
@@ -225,7 +236,7 @@ static int push_object (decoder *d) {
   pile p;
   if (!start_pile(d, &p, 2)) return 0;
   while (json_next(&d->parser) == JSON_KEY) {
-    if (p.waiting >= p.most) flush_members(d, &p);
+    if (!has_room(d, &p)) flush_members(d, &p);
     if (!push_member(d)) return 0;
     p.waiting += 2;
   }

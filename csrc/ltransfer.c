@@ -35,7 +35,7 @@ static void read_body (lua_State *L, struct transfer *t, int idx) {
 
 
 /* engine, template, body or nil, longest time in seconds or nil
-** -> transfer, id. The body is kept alive by the uservalue. */
+** -> transfer, id */
 int ltransfer_new (lua_State *L) {
   struct template *template = ltemplate_check(L, 2);   /* retained below */
   struct transfer *t;
@@ -45,10 +45,8 @@ int ltransfer_new (lua_State *L) {
   memset(t, 0, sizeof (struct ltransfer));
   luaL_getmetatable(L, TRANSFER_TYPE);
   lua_setmetatable(L, -2);
-  lua_createtable(L, 1, 0);
   lua_pushvalue(L, 3);
-  lua_rawseti(L, -2, 1);
-  lua_setuservalue(L, -2);
+  compat_keep(L, 5);
   read_body(L, t, 3);
   transfer_start(t, template, lnet_usec(lua_tonumber(L, 4)));
   lua_pushinteger(L, (lua_Integer)t->waker.id);
@@ -63,7 +61,12 @@ static int t_read_as (lua_State *L) {
                                        NULL };
   static const enum body_mode modes[] = { BODY_HELD, BODY_WHOLE, BODY_EVENTS,
                                           BODY_BYTES };
-  transfer_read_as(check(L), modes[luaL_checkoption(L, 2, NULL, names)]);
+  struct transfer *t = check(L);
+  transfer_read_as(t, modes[luaL_checkoption(L, 2, NULL, names)]);
+  if (transfer_is_sent(t)) {   /* many may be read at once, and for long */
+    lua_pushnil(L);
+    compat_keep(L, 1);
+  }
   return 0;
 }
 

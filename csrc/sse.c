@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
 #include <string.h>
 
 #include "sse.h"
@@ -35,7 +36,7 @@ static void begin_event (struct sse *s) {
   s->data = s->data_len = 0;
   s->has_data = 0;
   s->given = s->ready = 0;
-  buf_clear(&s->type);
+  if (s->names) buf_clear(&s->names->type);
 }
 
 
@@ -80,9 +81,17 @@ static void add_data (struct sse *s, size_t value, size_t n) {
 }
 
 
-static int set (struct buf *b, const char *bytes, size_t n) {
+/* Most streams name neither types nor ids. */
+static int need_names (struct sse *s) {
+  if (s->names == NULL) s->names = calloc(1, sizeof *s->names);
+  if (s->names == NULL) s->failed = s->starved = 1;
+  return s->names != NULL;
+}
+
+
+static void set (struct sse *s, struct buf *b, const char *bytes, size_t n) {
   buf_clear(b);
-  return buf_append(b, bytes, n);
+  if (buf_append(b, bytes, n) != BUF_OK) s->failed = s->starved = 1;
 }
 
 
@@ -112,11 +121,12 @@ static void read_any_field (struct sse *s, size_t line, size_t end) {
   if (value < end && at(s)[value] == ' ') value++;
   v = at(s) + value;
   if (is_field(p, name, "data")) add_data(s, value, end - value);
-  else if (is_field(p, name, "event"))
-    s->failed |= set(&s->type, v, end - value) != BUF_OK;
+  else if (is_field(p, name, "event")) {
+    if (need_names(s)) set(s, &s->names->type, v, end - value);
+  }
   else if (is_field(p, name, "id")) {
-    if (memchr(v, '\0', end - value) != NULL) return;
-    s->failed |= set(&s->id, v, end - value) != BUF_OK;
+    if (memchr(v, '\0', end - value) != NULL || !need_names(s)) return;
+    set(s, &s->names->id, v, end - value);
     s->has_id = 1;
   }
   else if (is_field(p, name, "retry")) set_retry(s, v, end - value);
@@ -133,9 +143,9 @@ static void read_field (struct sse *s, size_t line, size_t end) {
 /* A blank line: the id counts even when no event comes of it. */
 static void end_event (struct sse *s) {
   if (s->has_id) {
-    struct buf previous = s->last_id;
-    s->last_id = s->id;
-    s->id = previous;
+    struct buf previous = s->names->last_id;
+    s->names->last_id = s->names->id;
+    s->names->id = previous;
     s->has_id = 0;
   }
   if (s->has_data) s->ready = 1;
@@ -253,12 +263,13 @@ int sse_ready (struct sse *s) {
 
 
 static void describe (const struct sse *s, struct sse_event *ev) {
+  const struct sse_names *names = s->names;
   ev->data = at(s) + s->data;
   ev->data_len = s->data_len;
-  ev->type = buf_len(&s->type) ? buf_data(&s->type) : "";
-  ev->type_len = buf_len(&s->type);
-  ev->id = buf_len(&s->last_id) ? buf_data(&s->last_id) : "";
-  ev->id_len = buf_len(&s->last_id);
+  ev->type_len = names ? buf_len(&names->type) : 0;
+  ev->type = ev->type_len ? buf_data(&names->type) : "";
+  ev->id_len = names ? buf_len(&names->last_id) : 0;
+  ev->id = ev->id_len ? buf_data(&names->last_id) : "";
 }
 
 
@@ -306,17 +317,23 @@ int sse_finish (struct sse *s, struct sse_event *ev) {
 
 
 int sse_starved (const struct sse *s) {
-  return s->in.failed == BUF_NOMEM || s->type.failed == BUF_NOMEM ||
-         s->id.failed == BUF_NOMEM;
+  return s->in.failed == BUF_NOMEM || s->starved;
+}
+
+
+static void free_names (struct sse_names *names) {
+  if (names == NULL) return;
+  buf_free(&names->type);
+  buf_free(&names->id);
+  buf_free(&names->last_id);
+  free(names);
 }
 
 
 void sse_free (struct sse *s) {
   size_t max_event = s->max_event;
   buf_free(&s->in);
-  buf_free(&s->type);
-  buf_free(&s->id);
-  buf_free(&s->last_id);
+  free_names(s->names);
   memset(s, 0, sizeof *s);
   s->max_event = max_event;
 }

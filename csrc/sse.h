@@ -24,6 +24,10 @@ struct sse_event {  /* valid until the next call on its decoder */
   const char *id;    size_t id_len;     /* the last id seen */
 };
 
+struct sse_names {
+  struct buf type, id, last_id;
+};
+
 struct sse {
   struct buf in;         /* bytes received; the event being built is at its
                             front. Offsets below count from buf_data(&in) */
@@ -34,7 +38,7 @@ struct sse {
   size_t look;           /* no line ends before this */
   size_t cr;             /* where the next CR is, if `cr_known` ... */
   size_t data, data_len; /* data gathered so far */
-  struct buf type, id, last_id;
+  struct sse_names *names;  /* owned; NULL until a line gives one */
   unsigned cr_known : 1;
   unsigned has_data : 1;
   unsigned has_id : 1;
@@ -45,6 +49,7 @@ struct sse {
   unsigned ready : 1;       /* an event is complete but not yet given */
   unsigned given : 1;       /* an event was given: drop it at the next call */
   unsigned failed : 1;      /* sticky: too large, or no memory */
+  unsigned starved : 1;     /* no memory for a name */
   unsigned bare_done : 1;   /* set it: a line "[DONE]" is an event, as if it
                                were data with blank lines around it */
 };

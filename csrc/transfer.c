@@ -535,6 +535,14 @@ void transfer_read_as (struct transfer *t, enum body_mode mode) {
 }
 
 
+int transfer_is_sent (struct transfer *t) {
+  curl_off_t sent = 0;
+  if (!t->first || t->form || t->job.easy == NULL) return 0;
+  curl_easy_getinfo(t->job.easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+  return (uint64_t)sent >= t->body_len;
+}
+
+
 /* In each round a reader gets one event, and more while there is time. */
 static int must_give_way (struct transfer *t) {
   struct engine *e = t->engine;

@@ -77,6 +77,10 @@ void transfer_unpin (struct transfer *t);
 
 void transfer_read_as (struct transfer *t, enum body_mode mode);
 
+/* Is the body no longer needed? It is all gone out, and the answer's has begun:
+** libcurl does not send it again. A form's parts are needed to the end. */
+int transfer_is_sent (struct transfer *t);
+
 /* Is there something to read, or is it over? If not, the waker will be woken
 ** when there is; at once where the engine's limit is all that prevents it. */
 int transfer_wait (struct transfer *t);

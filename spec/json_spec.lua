@@ -478,6 +478,34 @@ describe("json.encode", function()
   end)
 end)
 
+describe("json.decode", function()
+  -- A coroutine's stack grows by doubling and seldom shrinks, and each task has one.
+  it("leaves the stack of a coroutine that decodes a chunk small", function()
+    local text = '{"id":"x","choices":[{"index":0,"delta":{"content":"a"}}]}'
+    local most = rawget(_G, "jit") and 1000 or 2200     -- bytes, of which a new one has half
+    local threads = {}
+    local function decode_and_wait()
+      json.decode(text)
+      coroutine.yield()
+    end
+    local function taken(f)
+      local before = collectgarbage("count")
+      for i = 1, 100 do f(i) end
+      return (collectgarbage("count") - before) * 1024 / 100
+    end
+    for i = 1, 100 do threads[i] = false end
+    collectgarbage()
+    collectgarbage("stop")
+    local decoded = taken(function() json.decode(text) end)
+    local all = taken(function(i)
+      threads[i] = coroutine.create(decode_and_wait)
+      coroutine.resume(threads[i])
+    end)
+    collectgarbage("restart")
+    assert.is_true(all - decoded < most, ("%.0f bytes each"):format(all - decoded))
+  end)
+end)
+
 describe("json round trips", function()
   local function exact(text)
     local value = json.decode(text)

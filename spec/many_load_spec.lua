@@ -76,6 +76,29 @@ describe("a thousand streams at once", function()
     assert.equal(0, loop.engine():stats().transfers)
   end)
 
+  it("keep nothing of what was sent, and each a few KiB of Lua's memory, while they wait", function()
+    local few, begun, all_begun, waiting = 100, 0, marea.semaphore(1), nil
+    local long = { { role = "user", content = ("Hola "):rep(4000) } }
+    local function read()
+      local stream = assert(client.chat.completions:create { messages = long, stream = true })
+      for _ in stream:text() do
+        begun = begun + 1
+        if begun == few then all_begun:release() end
+      end
+    end
+    marea.run(function()
+      all_begun:acquire()
+      leaks.collect()
+      local before = collectgarbage("count")
+      for _ = 1, few do marea.spawn(read) end
+      all_begun:acquire()
+      leaks.collect()
+      waiting = collectgarbage("count") - before
+      f.signal("go")
+    end)
+    assert.is_true(waiting / few < 7, ("%.1f KiB each"):format(waiting / few))
+  end)
+
   it("close their sockets at once when they are abandoned at the first delta", function()
     if descriptors_allowed() < STREAMS + 100 then return pending("too few descriptors") end
     local streams, left = {}, nil

@@ -9,7 +9,6 @@ local answer = {}
 
 ---@class marea.Answer
 ---@field transfer userdata
----@field id integer of its waker
 ---@field release fun() gives the limiter's place back
 ---@field status integer|nil
 ---@field head string the head as it came
@@ -26,18 +25,25 @@ function metatable.__index(self, key)
   return parsed
 end
 
--- All that it will ever hold has a place from the start, so that it never grows.
+function methods.release() end
+
+-- What all of them come to hold has a place from the start. There may be
+-- thousands: what few have makes theirs grow.
 function answer.new(release)
-  return setmetatable({ release = release, transfer = nil, id = nil, status = nil, head = nil,
-    body = nil, think_tags = nil, headers = nil }, metatable)
+  local self = setmetatable({ transfer = nil, status = nil, head = nil, body = nil }, metatable)
+  if release then self.release = release end
+  return self
 end
+
+local CONTENT_TYPE = ("\ncontent-type:[ \t]*"):gsub("%a", function(letter)
+  return "[" .. letter .. letter:upper() .. "]"
+end):gsub("%-", "%%-") .. "([^;%s]*)"
 
 --- The type of the body without its parameters, in lower case; "" if unsaid.
 --- Every stream asks, so the other headers are not parsed for it.
 function methods:media_type()
-  local head = (rawget(self, "head") or ""):lower()
-  local _, at = head:find("\ncontent-type:", 1, true)
-  return at and head:match("^[ \t]*([^;%s]*)", at + 1) or ""
+  local kind = (rawget(self, "head") or ""):match(CONTENT_TYPE)
+  return kind and kind:lower() or ""
 end
 
 function methods:request_id()

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- One call of an endpoint, as request.lua, stream.lua and template.lua see it:
--- what is sent where, and how it is watched over. Programs make thousands of
--- them: what most calls have is there from the start, so that no table grows.
+-- what is sent where, and how it is watched over. Programs have thousands of
+-- them at once: what calls have in common they share.
 
 local core = require "marea.core"
 local secrets = require("marea.compat").lazy "marea.secrets"
@@ -37,7 +37,6 @@ local calls = {}
 ---@field provider string|nil
 ---@field transport function|nil stands in place of the network
 local methods = {}
-local metatable = { __index = methods }
 
 --- The function that blanks what is secret in it.
 function methods:blanker()
@@ -58,6 +57,40 @@ function methods:template()
   return template.of(self)
 end
 
+-- The metatable of calls of one kind: what they share is behind it.
+local function share(s, endpoint, streamed, has_body, options, level)
+  -- nothing in such an answer shows whether it is whole, as JSON does
+  local unframed = endpoint.any or endpoint.text or endpoint.bytes or options.to ~= nil
+  local shared = {
+    template = methods.template, blanker = methods.blanker,
+    settings = s, method = endpoint.method, whole = not streamed,
+    url = settings.url(s, endpoint.path, options.query or endpoint.query, level + 1, options.base),
+    content_type = has_body and "application/json" or nil, choices = endpoint.choices,
+    max_retries = options.max_retries or s.max_retries,
+    on = s.on, provider = s.preset.name, transport = s.transport, api_key = options.api_key,
+  }
+  if unframed then shared.identity, shared.any, shared.text = true, endpoint.any, endpoint.text end
+  if s.preset.public_endpoints then shared.public = settings.is_public(s, endpoint.path) end
+  if options.headers then shared.headers = settings.copy(options.headers) end   -- every try sends the same
+  if type(options.timeout) == "table" then shared.clocks = settings.timeout(s, options) end
+  return { __index = shared }
+end
+
+-- Kept for the calls of the client's own endpoints that bring no options.
+local function kind_of(s, endpoint, streamed, has_body, options, level)
+  if not endpoint.kind or next(options) ~= nil then
+    return share(s, endpoint, streamed, has_body, options, level)      -- a tail call has no level
+  end
+  local kept = s.calls[endpoint]
+  if not kept or kept.settings ~= s then     -- settings may be copies that share this
+    kept = { settings = s }
+    s.calls[endpoint] = kept
+  end
+  local i = (streamed and 3 or 1) + (has_body and 1 or 0)
+  kept[i] = kept[i] or share(s, endpoint, streamed, has_body, options, level + 1)
+  return kept[i]
+end
+
 --- A call of an endpoint with this body.
 ---@param s table settings
 ---@param endpoint table
@@ -67,23 +100,11 @@ end
 ---@param level integer as for `error`, counted from the caller
 ---@return marea.Call
 function calls.new(s, endpoint, streamed, body, options, level)
-  local timeout = settings.timeout(s, options)
-  -- nothing in such an answer shows whether it is whole, as JSON does
-  local unframed = endpoint.any or endpoint.text or endpoint.bytes or options.to ~= nil
-  local call = setmetatable({
-    settings = s, method = endpoint.method, body = body, whole = not streamed, key = nil,
-    url = settings.url(s, endpoint.path, options.query or endpoint.query, level + 1, options.base),
-    content_type = body and "application/json" or nil, choices = endpoint.choices,
-    deadline = timeout.total and core.now() + timeout.total or nil,
-    max_retries = options.max_retries or s.max_retries,
-    limits = settings.limits(s, options), on = s.on, provider = s.preset.name,
-  }, metatable)
-  if unframed then call.identity, call.any, call.text = true, endpoint.any, endpoint.text end
-  if s.preset.public_endpoints then call.public = settings.is_public(s, endpoint.path) end
-  if options.headers then call.headers = settings.copy(options.headers) end   -- every try sends the same
-  if options.api_key then call.api_key = options.api_key end
-  if type(options.timeout) == "table" then call.clocks = timeout end
-  if s.transport then call.transport = s.transport end
+  local kind = kind_of(s, endpoint, streamed, body ~= nil, options, level + 1)
+  local call = setmetatable({ body = body, key = nil }, kind)
+  local total, limits = settings.timeout(s, options).total, settings.limits(s, options)
+  if total then call.deadline = core.now() + total end
+  if limits then call.limits = limits end
   return call
 end
 

@@ -167,9 +167,7 @@ local function send(s, endpoint, streamed, params, options, level, who)
     answer.think_tags = think.tags(s.preset, type(params) == "table" and params.model)
   end
   if streamed then
-    return stream.open(call, answer, choices_asked(params), function()
-      return reading.result(call, answer, endpoint, params)
-    end)
+    return stream.open(call, answer, choices_asked(params), reading.result, endpoint, params)
   end
   request.let_go(answer)
   return reading.result(call, answer, endpoint, params)

@@ -75,21 +75,15 @@ function loop.current()
   return current
 end
 
-local weak = { __mode = "k" }
-
 --- Has the running task close the transfer, should it be cancelled.
 ---@param release fun() gives the transfer's place in the limits back
 function loop.own(transfer, release)
-  local task = current
-  if not task then return end
-  task.owned = task.owned or setmetatable({}, weak)
-  task.owned[transfer] = release
+  if current then current.owned[transfer] = release end
 end
 
 --- The transfer is closed.
 function loop.disown(transfer)
-  local owned = current and current.owned
-  if owned then owned[transfer] = nil end
+  if current then current.owned[transfer] = nil end
 end
 
 -- Only a task's own coroutine may be parked: a yield from a generator inside
@@ -140,10 +134,10 @@ function loop.wake(waiter)
 end
 
 --- Runs a task until it waits, or ends.
-function loop.resume(task, ...)
+function loop.resume(task)
   local before = current
   current = task
-  local ok, what = resume(task.co, ...)
+  local ok, what = resume(task.co, task)
   current = before
   if status(task.co) == "dead" then finished(task, ok, what)
   elseif what ~= PARKED then loop.schedule(task) end   -- a plain yield: let others run

@@ -94,7 +94,8 @@ end
 ---- text and reasoning -------------------------------------------------------
 
 --- Fields of a message or delta that hold reasoning, the first found counts.
-normalise.reasoning_fields = { "reasoning_content", "reasoning", "thinking" }
+local reasoning_fields = { "reasoning_content", "reasoning", "thinking" }
+normalise.reasoning_fields = reasoning_fields
 
 -- Where a part or a value keeps its text.
 local text_fields = { "text", "content", "thinking", "reasoning", "summary" }
@@ -162,12 +163,10 @@ end
 --- when that is a plain string.
 ---@return string|nil text, string|nil key
 function normalise.reasoning(message)
-  local fields = normalise.reasoning_fields
-  for i = 1, #fields do
-    local key = fields[i]
-    local value = message[key]
+  for i = 1, #reasoning_fields do
+    local value = message[reasoning_fields[i]]
     if type(value) == "string" then
-      if value ~= "" then return value, key end
+      if value ~= "" then return value, reasoning_fields[i] end
     elseif type(value) == "table" then
       local text = normalise.plain(value)
       if text ~= "" then return text end

@@ -74,27 +74,24 @@ local function tell_try(call, try, f)
   return answer, err, fields
 end
 
--- A transport of its own stands between a call and the network.
-local function begin(call, prepared, body, left)
-  if call.transport then return call.transport(call, prepared, body, left) end
-  return loop.engine():transfer(prepared, body, left)
-end
-
 ---- one try ------------------------------------------------------------------
 
--- The total clock also runs in the C core, from what is left of it.
+-- The total clock also runs in the C core, from what is left of it. A transport
+-- of its own stands between a call and the network.
 local function start(call, prepared, answer)
   local left = call.deadline and math.max(call.deadline - core.now(), 1e-6)
-  answer.transfer, answer.id = begin(call, prepared, call.form or call.body, left)
+  local body = call.form or call.body
+  if call.transport then answer.transfer = call.transport(call, prepared, body, left)
+  else answer.transfer = loop.engine():transfer(prepared, body, left) end
   loop.changed()
-  loop.own(answer.transfer, answer.release)
+  return loop.own(answer.transfer, answer.release)
 end
 
 --- Waits until the transfer has something to say. Returns as loop.suspend does.
-function request.wait(transfer, id)
+function request.wait(transfer)
   while not transfer:wait() do
     loop.changed()
-    local cancelled = loop.wait(id)
+    local cancelled = loop.wait(transfer:id())
     if cancelled then return cancelled end
   end
 end
@@ -102,7 +99,7 @@ end
 -- Reads the body to its end.
 local function read_whole(answer)
   answer.transfer:read_as("whole")
-  local cancelled = request.wait(answer.transfer, answer.id)
+  local cancelled = request.wait(answer.transfer)
   if cancelled then return cancelled end
   answer.body = answer.transfer:bytes() or ""
 end
@@ -145,14 +142,13 @@ local function let_go(answer)
   answer.release()
 end
 
-local function nothing() end
-
+-- Where there are limits, what gives the call's place back; false: in vain.
 local function enter(call)
-  if not call.limits then return nothing end
+  if not call.limits then return nil end
   local release, cancelled = call.limits:enter(call.deadline)
   if cancelled then error(cancelled, 0) end
   if release then return release end
-  return nil, fault.of_call(call, { kind = "timeout", phase = "total",
+  return false, fault.of_call(call, { kind = "timeout", phase = "total",
     message = "timed out waiting for the limits" })
 end
 
@@ -166,7 +162,7 @@ local function go(call, try, answer)
   start(call, prepared, answer)
   local transfer = answer.transfer
   if call.whole then transfer:read_as("whole") end
-  local cancelled = request.wait(transfer, answer.id)
+  local cancelled = request.wait(transfer)
   if cancelled then error(cancelled, 0) end
   tell_mended(call, answer, try)
   answer.status, answer.head = transfer:status(), transfer:head()
@@ -179,11 +175,11 @@ end
 -- The answer; or nil, an error, and the headers that came with it.
 local function try_once(call, try)
   local release, late = enter(call)
-  if not release then return nil, late end
+  if release == false then return nil, late end
   local answer = answers.new(release)
   local ok, problem = pcall(go, call, try, answer)
   if ok and not problem then return answer end
-  if answer.transfer then let_go(answer) else release() end
+  if answer.transfer then let_go(answer) else answer.release() end
   if not ok then error(problem, 0) end
   return nil, problem, answer.headers
 end

@@ -331,7 +331,7 @@ function settings.new(level, options)
     max_body = options.max_body_size or MAX_BODY,
     max_event = options.max_event_size or MAX_EVENT,
     blank = nil, blank_key = nil, raw_key = nil, clean_key = nil,
-    urls = {}, templates = {},   -- made when first needed, and kept
+    urls = {}, templates = {}, calls = {},   -- made when first needed, and kept
     refused = nil,               -- names of what the server refuses, and need not have
   }
   check_safety(level + 1, s, options)

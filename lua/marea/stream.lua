@@ -61,9 +61,8 @@ end
 local function let_go(s)
   if not s.transfer then return end
   collect(s)
-  local transfer = s.transfer
   s.transfer, s.quick, s.pull = nil, nothing, nothing
-  request.let_go { transfer = transfer, release = s.release }
+  request.let_go(s.answer)
 end
 
 local function snapshot(s)
@@ -182,14 +181,12 @@ local function not_json(s, kind, message)
   else fail(s, "decode", "an event is not JSON: " .. fault.without_excerpt(message)) end
 end
 
--- Takes in what transfer:pull gave, if it was not text.
+-- Takes in what transfer:pull gave, if it was not text. By tail calls: what
+-- follows is the deepest a reader's stack gets, and so what its size is.
 local function take(s, text, chunk, kind, message)
-  if text == true then end_of_events(s, true)
-  elseif message then not_json(s, kind, message)
-  else
-    take_chunk(s, chunk, kind)
-    if not s.err then return chunk end
-  end
+  if text == true then return end_of_events(s, true) end
+  if message then return not_json(s, kind, message) end
+  return take_chunk(s, chunk, kind)
 end
 
 -- What came after the last whole event, and how the transfer ended.
@@ -227,8 +224,8 @@ local function advance(s)
       elseif s.transfer:done() then return nil, at_end(s) end
     elseif text and text ~= true then return text, chunk
     else
-      chunk = take(s, text, chunk, kind, message)
-      if chunk ~= nil then return nil, chunk end
+      take(s, text, chunk, kind, message)
+      if chunk ~= nil and not s.err then return nil, chunk end
     end
   end
 end
@@ -295,19 +292,15 @@ local function claim(self, name)
   return s
 end
 
--- What readers of text do when the next chunk is not text taken by shape. While
--- nothing is queued, the next text may be taken at once again.
-local function slow_text(s, text, chunk, kind, message)
-  check_alone(s, 2)
-  s.quick = nothing
-  if text ~= nil then take(s, text, chunk, kind, message) end
+-- While nothing is queued, the next text may be taken at once again.
+local function next_text(s)
   while true do
     local event, piece = pop(s), nil
     if event then
       if event.type == "text" and event.index == 0 then piece = event.text end
     elseif s.ended then return finish(s)
     else
-      text = advance(s)
+      local text = advance(s)
       if text and s.fast_text then piece = text end
     end
     if piece then
@@ -315,6 +308,14 @@ local function slow_text(s, text, chunk, kind, message)
       return piece
     end
   end
+end
+
+-- What readers of text do when the next chunk is not text taken by shape.
+local function slow_text(s, text, chunk, kind, message)
+  check_alone(s, 2)
+  s.quick = nothing
+  if text ~= nil then take(s, text, chunk, kind, message) end
+  return next_text(s)
 end
 
 --- Iterates over the pieces of text (of the first choice, if there are more).
@@ -357,7 +358,7 @@ local function next_chunk(s)
   if s.reading then check_alone(s, 2) end
   local text, chunk, kind, message = s.pull(s.transfer)
   if text and text ~= true then return chunk_of(s, text, chunk) end
-  if text ~= nil then chunk = take(s, text, chunk, kind, message) end
+  if text ~= nil then take(s, text, chunk, kind, message) end
   if chunk == nil or s.err then return slow_chunk(s) end
   drop_events(s)
   return chunk
@@ -516,8 +517,9 @@ local absent = { __index = {
 local function new(call, answer, n)
   local self, gather = setmetatable({}, metatable), chat.new(n)
   if answer.think_tags then think.attach(gather, answer.think_tags, n) end
+  call.body = nil      -- nobody sends it again
   states[self] = setmetatable({
-    call = call, answer = answer, id = answer.id, release = answer.release,
+    call = call, answer = answer, id = answer.transfer:id(),
     transfer = answer.transfer,  -- nil once let go
     pull = answer.transfer.pull,  -- looked up once for all events
     quick = nothing,             -- pull, while the reader may take text straight from it
@@ -552,11 +554,11 @@ local function as_chunk(value)
 end
 
 -- A server that answers a streamed call with plain JSON: a stream of one.
-local function from_json(call, answer, n, read)
+local function from_json(call, answer, n, read, ...)
   local cancelled = request.read_whole(answer)
   local err = not cancelled and fault.of_transfer(call, answer)
   local value
-  if not cancelled and not err then value, err = read() end
+  if not cancelled and not err then value, err = read(call, answer, ...) end
   if not value then
     request.let_go(answer)
     if cancelled then error(cancelled, 0) end
@@ -598,7 +600,7 @@ local ENOUGH = 6
 
 local function wait_for_start(answer)
   answer.transfer:hold(ENOUGH)
-  local cancelled = request.wait(answer.transfer, answer.id)
+  local cancelled = request.wait(answer.transfer)
   if not cancelled then return end
   request.let_go(answer)
   error(cancelled, 0)
@@ -613,8 +615,10 @@ end
 ---@param call marea.Call
 ---@param answer marea.Answer
 ---@param n integer|nil how many choices were asked for
----@param read fun(): table|nil, marea.error|nil the result of an answer that is no stream
-function stream.open(call, answer, n, read)
+---@param read fun(call: marea.Call, answer: marea.Answer, ...): table|nil, marea.error|nil
+--- the result of an answer that is no stream
+---@param ... any what `read` is given besides
+function stream.open(call, answer, n, read, ...)
   local kind = answer:media_type()
   if kind == "" then wait_for_start(answer) end
   local start = answer.transfer:peek(64)
@@ -625,7 +629,7 @@ function stream.open(call, answer, n, read)
   end
   local is_text = call.text and mime.is_text(kind)
   if kind:find("json", 1, true) or is_text or kind == "" and start:find("^%s*[{%[]") then
-    return from_json(call, answer, n, read)
+    return from_json(call, answer, n, read, ...)
   end
   if call.any and kind ~= "text/html" then return stream.raw(call, answer) end
   answer.body = answer.transfer:peek(200)

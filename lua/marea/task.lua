@@ -54,11 +54,17 @@ local function wake_waiters(t)
   t.waiters = nil
 end
 
+-- A transfer the task owns, and what gives its place in the limits back.
+local function next_owned(t)
+  if not t.owned then return nil end
+  local transfer, release = next(t.owned)
+  if transfer == "task" then return next(t.owned, transfer) end
+  return transfer, release
+end
+
 local function close_owned(t)
-  local owned = t.owned
-  while owned and next(owned) do
-    local transfer, release = next(owned)
-    owned[transfer] = nil
+  for transfer, release in next_owned, t do
+    t.owned[transfer] = nil
     loop.interrupt(transfer:id())     -- another task may read it
     transfer:close()
     release()
@@ -98,34 +104,55 @@ loop.on_finished(function(t, ok, err)
   else settle(t, "failed", with_traceback(t, err)) end
 end)
 
--- On 5.4 a coroutine can be closed by somebody else while it waits.
-local guard_mt = {
-  __close = function(guard, err)
-    if err ~= nil or guard.task.results then return end
-    loop.abandon(guard.task)
-    settle(guard.task, "cancelled", Error.new { kind = "cancelled",
+-- What a task owns: transfers, by which is what to call once they are closed. On
+-- 5.4 it is also told when the coroutine is closed by somebody else while it waits.
+local owned_mt = {
+  __mode = "k",
+  __close = function(owned, err)
+    local t = owned.task
+    if err ~= nil or t.results then return end
+    loop.abandon(t)
+    settle(t, "cancelled", Error.new { kind = "cancelled",
       message = "the task's coroutine was closed" })
   end,
 }
 
 ---- starting -----------------------------------------------------------------
 
+local NOTHING = pack()      -- what most tasks return
+
+local function packed(...)
+  if select("#", ...) == 0 then return NOTHING end
+  return pack(...)
+end
+
 local function first_round(t)
   return not t.results or nil
+end
+
+-- f(...) as a function without arguments, as most are.
+local function bind(f, ...)
+  if select("#", ...) == 0 then return f end
+  local args = pack(...)
+  return function() return f(unpack(args, 1, args.n)) end
+end
+
+-- Its function, taken out: it has started.
+local function take_function(t)
+  local f = t.f
+  t.f = nil
+  return f
 end
 
 -- What a task's coroutine runs. The loop has one round, and is there for its
 -- fourth value, which 5.4 closes with the coroutine; the others ignore it.
 local function body(t)
-  local f, args = t.f, t.args
-  t.f, t.args = nil, nil        -- it has started
-  for _ in first_round, t, nil, setmetatable({ task = t }, guard_mt) do
-    t.results = pack(f(unpack(args, 1, args.n)))
+  t.owned = setmetatable({ task = t, [t] = nil }, owned_mt)     -- has room for one
+  for _ in first_round, t, nil, t.owned do
+    t.results = packed(take_function(t)())
   end
   settle(t, "done")   -- here, since it may not be the loop that resumed us
 end
-
-local no_args = pack()
 
 -- Most tasks are waited for by `run`; what goes on in the background is not.
 local function enlist(t)
@@ -135,14 +162,13 @@ local function enlist(t)
 end
 
 local function make(f, ...)
-  local t
   -- Beside these it has at times: `results`, packed, once done; `error`;
   -- `cancelled`, the error, once asked to stop; `id`, while it waits for one;
-  -- `waiters`, to be woken when it ends; `owned`, the transfers it opened.
-  t = setmetatable({
+  -- `waiters`, to be woken when it ends; `owned`, once it has started.
+  local t = setmetatable({
     status = "running",
-    co = coroutine.create(function() return body(t) end),
-    f = f, args = select("#", ...) == 0 and no_args or pack(...),   -- until it starts
+    co = coroutine.create(body),   -- given the task when it is first resumed
+    f = bind(f, ...),        -- until it starts
     awake = false,
     parked = false,          -- it waits, having yielded
     claimed = false,         -- somebody takes care of its error

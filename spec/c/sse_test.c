@@ -604,7 +604,7 @@ static void gives_back_type (void) {
   SAME(sse_next(&s, &ev), SSE_EVENT);
   SAME(ev.type_len, 1024 * 1024);
   SAME(sse_next(&s, &ev), SSE_MORE);
-  CHECK(s.type.cap <= KEPT && s.in.cap <= KEPT);
+  CHECK(s.names && s.names->type.cap <= KEPT && s.in.cap <= KEPT);
   sse_free(&s);
 }
 

@@ -29,14 +29,15 @@ function chat.new(n)
   }, metatable)
 end
 
-local NO_CALLS = {}     -- until there is one
+-- What a choice does not have until something sets it: thousands may be open.
+local absent = { __index = { calls = {} } }
+local NO_CALLS = absent.__index.calls
 
 local function slot_for(self, index)
   index = normalise.choice_index(index, self.n)
   local slot = self.slots[index]
   if not slot then
-    slot = { index = index, fields = {}, message = {}, pieces = {},
-      calls = NO_CALLS, finish = nil }
+    slot = setmetatable({ index = index, message = {}, pieces = {}, fields = nil }, absent)
     self.slots[index] = slot
     if index > self.highest then self.highest = index end
   end
@@ -64,6 +65,11 @@ local function append(fields, key, list)
   local kept = type(fields[key]) == "table" and fields[key] or json.array {}
   fields[key] = kept
   for _, item in ipairs(list) do kept[#kept + 1] = item end
+end
+
+local function fields_of(slot)
+  slot.fields = slot.fields or {}
+  return slot.fields
 end
 
 ---- deltas -------------------------------------------------------------------
@@ -251,10 +257,11 @@ function choice_fields.text(self, slot, value, out)
 end
 
 function choice_fields.logprobs(self, slot, value)
-  if type(value) ~= "table" then return keep_last(slot.fields, "logprobs", value) end
+  local fields = fields_of(slot)
+  if type(value) ~= "table" then return keep_last(fields, "logprobs", value) end
   self.plain = false
-  local kept = type(slot.fields.logprobs) == "table" and slot.fields.logprobs or {}
-  slot.fields.logprobs = kept
+  local kept = type(fields.logprobs) == "table" and fields.logprobs or {}
+  fields.logprobs = kept
   for key, field in pairs(value) do
     if json.is_array(field) then append(kept, key, field)
     else keep_last(kept, key, field) end
@@ -287,7 +294,7 @@ local function add_choice(self, choice, out)
   for name, value in pairs(choice) do
     local add = choice_fields[name]
     if add then add(self, slot, value, out)
-    elseif name ~= "delta" then keep_last(slot.fields, name, value) end
+    elseif name ~= "delta" then keep_last(fields_of(slot), name, value) end
   end
   if slot.raw_finish ~= nil and not slot.finish then
     self.plain = false
@@ -329,7 +336,7 @@ function methods:add(chunk, out)
   self.plain, self.said_key = true, nil
   add_top(self, chunk)
   if type(choices) == "table" then
-    for _, choice in ipairs(choices) do add_choice(self, choice, out) end
+    for i = 1, #choices do add_choice(self, choices[i], out) end
   end
   add_usage(self, normalise.usage(chunk), out)
   local event = out[before + 1]
@@ -427,7 +434,7 @@ local function message_of(slot)
 end
 
 local function choice_of(slot)
-  local choice = copy(slot.fields)
+  local choice = copy(slot.fields or {})
   choice.index = slot.index
   choice.finish_reason = slot.raw_finish == nil and null or slot.raw_finish
   if slot.is_text then choice.text = table.concat(slot.pieces.text or {})

@@ -50,7 +50,7 @@ local function read_events(answer, receive)
     if text == false and type(value) == "table" then receive(value)
     elseif text == nil and not transfer:wait() then
       loop.changed()
-      local cancelled = loop.wait(answer.id)
+      local cancelled = loop.wait(answer.transfer:id())
       if cancelled then error(cancelled, 0) end
     elseif text == nil and transfer:done() then
       text, value = transfer:rest()
