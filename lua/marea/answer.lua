@@ -15,7 +15,7 @@ local answer = {}
 ---@field head string the head as it came
 ---@field headers table by lower-case name
 ---@field body string|nil where it was read whole
----@field think_tags marea.think.tags|nil what reasoning stands between in its text
+---@field think_tags marea.think.tags|false|nil what reasoning stands between in its text
 local methods = {}
 local metatable = { __name = "marea.answer" }
 
@@ -29,7 +29,7 @@ end
 -- All that it will ever hold has a place from the start, so that it never grows.
 function answer.new(release)
   return setmetatable({ release = release, transfer = nil, id = nil, status = nil, head = nil,
-    body = nil, think_tags = nil, headers = nil }, metatable)
+    body = nil, think_tags = false, headers = nil }, metatable)
 end
 
 --- The type of the body without its parameters, in lower case; "" if unsaid.

@@ -45,8 +45,9 @@ end
 --- The usage a chunk tells, or nil: in its own field, in Groq's, or in that of
 --- the first choice.
 function normalise.usage(chunk)
-  local choices = chunk.choices
-  return usage_of(chunk) or chunk.x_groq and usage_of(chunk.x_groq)
+  local usage, choices = chunk.usage, chunk.choices
+  if usage ~= nil and type(usage) == "table" then return usage end
+  return chunk.x_groq and usage_of(chunk.x_groq)
     or type(choices) == "table" and usage_of(choices[1]) or nil
 end
 
@@ -94,7 +95,8 @@ end
 ---- text and reasoning -------------------------------------------------------
 
 --- Fields of a message or delta that hold reasoning, the first found counts.
-normalise.reasoning_fields = { "reasoning_content", "reasoning", "thinking" }
+local reasoning_fields = { "reasoning_content", "reasoning", "thinking" }
+normalise.reasoning_fields = reasoning_fields
 
 -- Where a part or a value keeps its text.
 local text_fields = { "text", "content", "thinking", "reasoning", "summary" }
@@ -162,18 +164,16 @@ end
 --- when that is a plain string.
 ---@return string|nil text, string|nil key
 function normalise.reasoning(message)
-  local fields = normalise.reasoning_fields
-  for i = 1, #fields do
-    local key = fields[i]
+  for i = 1, #reasoning_fields do
+    local key = reasoning_fields[i]
     local value = message[key]
-    if type(value) == "string" then
-      if value ~= "" then return value, key end
-    elseif type(value) == "table" then
+    if value ~= nil then
       local text = normalise.plain(value)
-      if text ~= "" then return text end
+      if text ~= "" then return text, type(value) == "string" and key or nil end
     end
   end
-  return details_text(message.reasoning_details)
+  local details = message.reasoning_details
+  if details ~= nil then return details_text(details) end
 end
 
 ---- tool calls ---------------------------------------------------------------
