@@ -322,7 +322,9 @@ int engine_is_over (const struct engine *e) {
 
 
 void engine_begin (struct engine *e) {
-  if (e->over) act(e, CURL_SOCKET_TIMEOUT, 0);
+  if (!e->over && e->njobs > 1) return;
+  timer_stop(&e->timers, &e->curl_timer);   /* to libcurl it has rung */
+  act(e, CURL_SOCKET_TIMEOUT, 0);
 }
 
 

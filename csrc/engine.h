@@ -110,8 +110,10 @@ int engine_next_ready (struct engine *e);
 void engine_limit (struct engine *e, usec over);
 int engine_is_over (const struct engine *e);
 
-/* Where time is limited: lets libcurl begin what was started last, or it would
-** begin all that was started in a while in one go, however many. */
+/* Lets libcurl begin what was started last, rather than in the next turn of the
+** loop. What is alone has no reason to wait for that; and where time is limited,
+** libcurl would begin all that was started in a while in one go, however many.
+** Others are begun together, which costs less. */
 void engine_begin (struct engine *e);
 
 void engine_name_waker (struct engine *e, struct waker *w);

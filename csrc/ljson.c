@@ -570,11 +570,10 @@ static int is_array (const encoder *e) {
 
 
 /* Makes the key at -2 the level's own, for a message. */
-static void name_key (lua_State *L, level *at) {
+static void name_key (lua_State *L, level *at, int type) {
   at->key = NULL;
-  at->index = lua_tonumber(L, -2);
-  if (lua_type(L, -2) == LUA_TSTRING)
-    at->key = lua_tolstring(L, -2, &at->length);
+  if (type == LUA_TSTRING) at->key = lua_tolstring(L, -2, &at->length);
+  else at->index = lua_tonumber(L, -2);
 }
 
 
@@ -586,7 +585,7 @@ static lua_Number check_index (encoder *e, level *at) {
   if (index >= 1 && index == floor(index)) return index;
   if (type != LUA_TNUMBER && type != LUA_TSTRING)
     refuse(e, at->up, "a list with other keys");
-  name_key(L, at);
+  name_key(L, at, type);
   refuse(e, at, "a list with other keys");
   return 0;
 }
@@ -633,7 +632,7 @@ static void check_key (encoder *e, level *at) {
   if (type != LUA_TSTRING && type != LUA_TNUMBER)
     refuse(e, at->up, lua_pushfstring(e->L, "a table with a %s as a key",
                                       lua_typename(e->L, type)));
-  name_key(e->L, at);
+  name_key(e->L, at, type);
   if (type == LUA_TNUMBER) refuse(e, at, "a number as a key");
 }
 

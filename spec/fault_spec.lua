@@ -348,7 +348,8 @@ describe("a fault of the transport", function()
       until not file
       for free = 0, 3 do
         local client = marea.client { base_url = "http://127.0.0.1:9/v1", model = "m", max_retries = 0 }
-        print(free, (select(2, pcall(client.ask, client, "Hola")):gsub("^.*: ", "")))
+        local ok, raised, err = pcall(client.ask, client, "Hola")
+        print(free, (tostring(ok and err or raised):gsub("^.*: ", "")))
         table.remove(files):close()
       end
       for _ = 1, 8 do table.remove(files):close() end

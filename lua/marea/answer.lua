@@ -14,7 +14,7 @@ local answer = {}
 ---@field head string the head as it came
 ---@field headers table by lower-case name
 ---@field body string|nil where it was read whole
----@field think_tags marea.think.tags|nil what reasoning stands between in its text
+---@field think_tags marea.think.tags|false|nil what reasoning stands between in its text
 local methods = {}
 local metatable = { __name = "marea.answer" }
 

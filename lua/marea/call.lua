@@ -36,6 +36,9 @@ local calls = {}
 ---@field on table hooks
 ---@field provider string|nil
 ---@field transport function|nil stands in place of the network
+---@field meanwhile fun(call: marea.Call)|nil what can be done once the request is on its way
+---@field asked integer|nil how many choices
+---@field state table|nil of its stream, made meanwhile
 local methods = {}
 
 --- The function that blanks what is secret in it.

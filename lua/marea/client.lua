@@ -123,7 +123,9 @@ end
 -- their prompts, which are texts or lists of tokens.
 local function choices_asked(params)
   if type(params) ~= "table" then return 1 end
-  local n, prompt = tonumber(params.n) or 1, params.prompt
+  local n, prompt = params.n, params.prompt
+  if n == nil and prompt == nil then return 1 end
+  n = tonumber(n) or 1
   local several = type(prompt) == "table" and type(prompt[1]) ~= "number"
   return several and n * math.max(#prompt, 1) or n
 end
@@ -160,6 +162,7 @@ local function send(s, endpoint, streamed, params, options, level, who)
   local call = calls.new(s, endpoint, streamed, body, options, level + 1)
   if parts then call.form, call.content_type, call.accept = parts, kind, streamed and "text/event-stream" or "*/*" end
   if endpoint.bytes or options.to then return fetch(call, endpoint, params, options) end
+  if streamed then call.meanwhile, call.asked = stream.prepare, choices_asked(params) end
   local answer, err = request.send(call)
   if not answer and options.dispensable then answer, err = send_without(s, call, params, options.dispensable, err) end
   if not answer then return nil, err end
@@ -167,7 +170,7 @@ local function send(s, endpoint, streamed, params, options, level, who)
     answer.think_tags = think.tags(s.preset, type(params) == "table" and params.model)
   end
   if streamed then
-    return stream.open(call, answer, choices_asked(params), reading.result, endpoint, params)
+    return stream.open(call, answer, reading.result, endpoint, params)
   end
   request.let_go(answer)
   return reading.result(call, answer, endpoint, params)

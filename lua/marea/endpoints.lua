@@ -2,10 +2,11 @@
 -- The endpoints, as data: where each is, and what it needs. A method is found
 -- on a client by the words of its name (client.chat.completions:create).
 
-local json = require "marea.json"
 local check = require "marea.check"
 local embeddings = require("marea.compat").lazy "marea.embeddings"
 local url = require "marea.url"
+
+local null = require("marea.json").null
 
 local endpoints = {}
 
@@ -68,7 +69,7 @@ endpoints.embeddings = {
 local function need_file(name)
   return function(level, who, params)
     local value = params[name]
-    if value == nil or value == json.null or value == "" then
+    if value == nil or value == null or value == "" then
       check.fail(level + 1, who .. ", " .. name, "a path, or a table with path or data", value)
     end
   end
@@ -125,9 +126,10 @@ local function post(endpoint)
   local who = endpoint.who
   return function(self, params, options)
     local settings = owner(self, who)
-    check.value(1, who, "a table", params)
-    if params.stream ~= nil and params.stream ~= json.null then
-      check.value(1, who .. ", stream", "a boolean", params.stream)
+    if type(params) ~= "table" then check.fail(1, who, "a table", params) end
+    local streamed = params.stream
+    if streamed ~= nil and streamed ~= null and type(streamed) ~= "boolean" then
+      check.fail(1, who .. ", stream", "a boolean", streamed)
     end
     endpoint.check(1, who, params)
     return call(settings, endpoint, params, options, 1)

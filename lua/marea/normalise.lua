@@ -45,8 +45,9 @@ end
 --- The usage a chunk tells, or nil: in its own field, in Groq's, or in that of
 --- the first choice.
 function normalise.usage(chunk)
-  local choices = chunk.choices
-  return usage_of(chunk) or chunk.x_groq and usage_of(chunk.x_groq)
+  local usage, choices = chunk.usage, chunk.choices
+  if usage ~= nil and type(usage) == "table" then return usage end
+  return chunk.x_groq and usage_of(chunk.x_groq)
     or type(choices) == "table" and usage_of(choices[1]) or nil
 end
 
@@ -164,15 +165,17 @@ end
 ---@return string|nil text, string|nil key
 function normalise.reasoning(message)
   for i = 1, #reasoning_fields do
-    local value = message[reasoning_fields[i]]
+    local key = reasoning_fields[i]
+    local value = message[key]
     if type(value) == "string" then
-      if value ~= "" then return value, reasoning_fields[i] end
+      if value ~= "" then return value, key end
     elseif type(value) == "table" then
       local text = normalise.plain(value)
       if text ~= "" then return text end
     end
   end
-  return details_text(message.reasoning_details)
+  local details = message.reasoning_details
+  if details ~= nil then return details_text(details) end
 end
 
 ---- tool calls ---------------------------------------------------------------

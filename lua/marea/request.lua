@@ -125,12 +125,11 @@ end
 -- libcurl sends a request again by itself where a kept connection turned out
 -- to be dead, or the server refused the stream, before any answer.
 local function tell_mended(call, answer, try)
-  for _ = 2, math.min(answer.transfer:sent(), 2) do
-    add_attempt(call, { kind = "connection", wait = 0 })
-    if call.on.retry then
-      local err = fault.of_call(call, { kind = "connection", message = "the connection that was kept is gone" })
-      call.on.retry { error = err, wait = 0, attempt = try }
-    end
+  if answer.transfer:sent() < 2 then return end
+  add_attempt(call, { kind = "connection", wait = 0 })
+  if call.on.retry then
+    local err = fault.of_call(call, { kind = "connection", message = "the connection that was kept is gone" })
+    call.on.retry { error = err, wait = 0, attempt = try }
   end
 end
 
@@ -160,6 +159,7 @@ local function go(call, try, answer)
   local started = call.on.response and core.now()
   if call.on.request then tell_request(call, try) end
   start(call, prepared, answer)
+  if call.meanwhile then call.meanwhile(call) end
   local transfer = answer.transfer
   if call.whole then transfer:read_as("whole") end
   local cancelled = request.wait(transfer)

@@ -160,10 +160,8 @@ end
 -- Takes in a chunk that was decoded: its events go to the queue.
 local function take_chunk(s, chunk, kind)
   if type(chunk) ~= "table" then return end
-  if is_error(chunk, kind) then
-    return fail_as_said(s, chunk)
-  end
-  collect(s)
+  if is_error(chunk, kind) then return fail_as_said(s, chunk) end
+  if s.fast then collect(s) end     -- before one was learnt, none was taken by its shape
   s.quick = nothing      -- what comes of it goes before any text that follows
   if not s.chosen then choose_gather(s, chunk) end
   local event, key = s.gather:add(chunk, s.queue)
@@ -172,7 +170,7 @@ local function take_chunk(s, chunk, kind)
     tell(s, "began")
     s.watch.began = nil
   end
-  check_gather(s)
+  if not event then check_gather(s) end     -- a piece of text ends nothing
 end
 
 local function not_json(s, kind, message)
@@ -312,7 +310,7 @@ end
 
 -- What readers of text do when the next chunk is not text taken by shape.
 local function slow_text(s, text, chunk, kind, message)
-  check_alone(s, 2)
+  if s.reading then check_alone(s, 2) end
   s.quick = nothing
   if text ~= nil then take(s, text, chunk, kind, message) end
   return next_text(s)
@@ -514,19 +512,31 @@ local absent = { __index = {
   ended = false, err = nil, result = nil,
 } }
 
-local function new(call, answer, n)
-  local self, gather = setmetatable({}, metatable), chat.new(n)
-  if answer.think_tags then think.attach(gather, answer.think_tags, n) end
-  call.body = nil      -- nobody sends it again
-  states[self] = setmetatable({
-    call = call, answer = answer, id = answer.transfer:id(),
-    transfer = answer.transfer,  -- nil once let go
-    pull = answer.transfer.pull,  -- looked up once for all events
-    quick = nothing,             -- pull, while the reader may take text straight from it
-    gather = gather,
+--- Makes what of a stream needs no answer: to be called while that is on its way,
+--- when it delays nobody.
+---@param call marea.Call
+function stream.prepare(call)
+  if call.state then return end     -- made for an earlier try
+  call.state = setmetatable({
+    call = call, answer = nil, id = nil,
+    transfer = nil,              -- also once let go
+    pull = nil,                  -- the transfer's, looked up once for all events
+    quick = nil,                 -- pull, while the reader may take text straight from it; else nothing
+    gather = chat.new(call.asked),
     queue = {}, first = 1,       -- events not yet read
   }, absent)
-  return self, states[self]
+end
+
+local function new(call, answer)
+  stream.prepare(call)
+  local s, transfer = call.state, answer.transfer
+  s.answer, s.id, s.transfer = answer, transfer:id(), transfer
+  s.pull, s.quick = transfer.pull, transfer.pull
+  call.body = nil      -- nobody sends it again
+  local self = setmetatable({}, metatable)
+  states[self] = s
+  if answer.think_tags then think.attach(s.gather, answer.think_tags, call.asked) end
+  return self, s
 end
 
 local function excerpt(text)
@@ -554,7 +564,7 @@ local function as_chunk(value)
 end
 
 -- A server that answers a streamed call with plain JSON: a stream of one.
-local function from_json(call, answer, n, read, ...)
+local function from_json(call, answer, read, ...)
   local cancelled = request.read_whole(answer)
   local err = not cancelled and fault.of_transfer(call, answer)
   local value
@@ -564,7 +574,7 @@ local function from_json(call, answer, n, read, ...)
     if cancelled then error(cancelled, 0) end
     return nil, err
   end
-  local self, s = new(call, answer, n)
+  local self, s = new(call, answer)
   s.result, s.held = value, { value }
   take_chunk(s, as_chunk(value))
   if s.err then return nil, s.err end
@@ -614,22 +624,21 @@ end
 --- Makes a stream of an answer whose body has begun; or returns nil, err.
 ---@param call marea.Call
 ---@param answer marea.Answer
----@param n integer|nil how many choices were asked for
 ---@param read fun(call: marea.Call, answer: marea.Answer, ...): table|nil, marea.error|nil
 --- the result of an answer that is no stream
 ---@param ... any what `read` is given besides
-function stream.open(call, answer, n, read, ...)
+function stream.open(call, answer, read, ...)
   local kind = answer:media_type()
   if kind == "" then wait_for_start(answer) end
   local start = answer.transfer:peek(64)
   if start == "" then return refuse(call, answer, "the answer is empty") end
   if kind == "text/event-stream" or kind == "" and looks_like_events(start) then
     answer.transfer:read_as("events")
-    return (new(call, answer, n))
+    return (new(call, answer))
   end
   local is_text = call.text and mime.is_text(kind)
   if kind:find("json", 1, true) or is_text or kind == "" and start:find("^%s*[{%[]") then
-    return from_json(call, answer, n, read, ...)
+    return from_json(call, answer, read, ...)
   end
   if call.any and kind ~= "text/html" then return stream.raw(call, answer) end
   answer.body = answer.transfer:peek(200)

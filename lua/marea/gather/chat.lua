@@ -10,6 +10,7 @@ local json = require "marea.json"
 local normalise = require "marea.normalise"
 
 local null = json.null
+local is_said, said_first = normalise.is_said, normalise.said_first
 
 local chat = {}
 
@@ -20,12 +21,14 @@ local metatable = { __name = "marea.gather.chat", __index = methods }
 function chat.new(n)
   return setmetatable({
     n = type(n) == "number" and n or 1,
-    top = {},            -- fields of the result besides choices
-    slots = {},          -- choices by their index
+    -- fields of the result besides choices; what nearly all have, has a place
+    top = { id = nil, object = nil, created = nil, model = nil },
+    slots = { [0] = nil },   -- choices by their index
     highest = -1,
     usage_said = nil,    -- the last usage an event was made of
     fast_slot = nil, fast_key = nil,   -- where text taken by shape belongs
     plain = true,        -- nothing but repeatable fields in the last chunk
+    ended = false,       -- a choice has said why
   }, metatable)
 end
 
@@ -34,10 +37,10 @@ local absent = { __index = { calls = {} } }
 local NO_CALLS = absent.__index.calls
 
 local function slot_for(self, index)
-  index = normalise.choice_index(index, self.n)
+  index = self.n > 1 and normalise.choice_index(index, self.n) or 0
   local slot = self.slots[index]
   if not slot then
-    slot = setmetatable({ index = index, message = {}, pieces = {}, fields = nil }, absent)
+    slot = setmetatable({ index = index, message = { role = nil }, pieces = { content = nil }, fields = nil }, absent)
     self.slots[index] = slot
     if index > self.highest then self.highest = index end
   end
@@ -53,8 +56,11 @@ local function add_piece(slot, key, piece)
   pieces[#pieces + 1] = piece
 end
 
+-- As `not json.is_array`, for tables that nearly all are decoded objects.
 local function is_object(value)
-  return type(value) == "table" and not json.is_array(value)
+  if type(value) ~= "table" then return false end
+  if getmetatable(value) == nil then return value[1] == nil end
+  return not json.is_array(value)
 end
 
 local function keep_last(fields, key, value)
@@ -77,7 +83,7 @@ end
 local delta_fields = {}
 
 function delta_fields.role(_, slot, value)
-  if normalise.is_said(value) and not slot.message.role then slot.message.role = value end
+  if not slot.message.role and is_said(value) then slot.message.role = value end
 end
 
 local function add_text(self, slot, key, value, out)
@@ -245,11 +251,8 @@ end
 
 ---- choices ------------------------------------------------------------------
 
-local choice_fields = {}
-
-function choice_fields.index() end
-
-choice_fields.message = add_delta
+-- false: seen to elsewhere
+local choice_fields = { index = false, delta = false, finish_reason = false, message = add_delta }
 
 function choice_fields.text(self, slot, value, out)
   slot.is_text = true
@@ -266,10 +269,6 @@ function choice_fields.logprobs(self, slot, value)
     if json.is_array(field) then append(kept, key, field)
     else keep_last(kept, key, field) end
   end
-end
-
-function choice_fields.finish_reason(_, slot, value)
-  if normalise.is_said(value) then slot.raw_finish = value end
 end
 
 local function tool_call_event(call, reason)
@@ -289,28 +288,28 @@ end
 
 local function add_choice(self, choice, out)
   if not is_object(choice) then return end
-  local slot = slot_for(self, choice.index)
-  if choice.delta ~= nil then add_delta(self, slot, choice.delta, out) end
+  local slot, delta, finished = slot_for(self, choice.index), choice.delta, choice.finish_reason
+  if delta ~= nil then add_delta(self, slot, delta, out) end
   for name, value in pairs(choice) do
     local add = choice_fields[name]
     if add then add(self, slot, value, out)
-    elseif name ~= "delta" then keep_last(fields_of(slot), name, value) end
+    elseif add == nil then keep_last(fields_of(slot), name, value) end
   end
-  if slot.raw_finish ~= nil and not slot.finish then
-    self.plain = false
-    finish(slot, slot.raw_finish, out)
-  end
+  if finished == null or not is_said(finished) then return end
+  slot.raw_finish = finished
+  if slot.finish then return end
+  self.plain, self.ended = false, true
+  finish(slot, finished, out)
 end
 
 ---- the whole ----------------------------------------------------------------
 
-local function add_top(self, chunk)
-  local top = self.top
+local function add_top(top, chunk)
   for name, value in pairs(chunk) do
-    if normalise.said_first[name] then
-      local old = top[name]
+    local old = top[name]
+    if said_first[name] then
       if old == nil or old == "" or old == null then top[name] = value end
-    elseif name ~= "choices" then keep_last(top, name, value) end
+    elseif name ~= "choices" and (value ~= null or old == nil) then top[name] = value end
   end
 end
 
@@ -319,7 +318,6 @@ local function same(a, b)
 end
 
 local function add_usage(self, usage, out)
-  if not usage then return end
   self.top.usage = usage
   if same(self.usage_said, usage) then return end
   self.plain = false
@@ -334,11 +332,12 @@ function methods:add(chunk, out)
   local choices, before = chunk.choices, #out
   if choices == nil and chunk.usage == nil and chunk.id == nil then return nil end
   self.plain, self.said_key = true, nil
-  add_top(self, chunk)
+  add_top(self.top, chunk)
   if type(choices) == "table" then
     for i = 1, #choices do add_choice(self, choices[i], out) end
   end
-  add_usage(self, normalise.usage(chunk), out)
+  local usage = normalise.usage(chunk)
+  if usage then add_usage(self, usage, out) end
   local event = out[before + 1]
   if not self.plain or not self.said_key or #out ~= before + 1 then return nil end
   self.fast_slot, self.fast_key = self.slots[event.index], self.said_key
@@ -393,6 +392,7 @@ end
 
 --- Did a choice end with this reason?
 function methods:ended_with(reason)
+  if not self.ended then return false end
   for _, slot in pairs(self.slots) do
     if slot.finish == reason then return true end
   end
