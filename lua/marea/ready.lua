@@ -6,7 +6,7 @@
 
 local load = require("marea.compat").load
 
-local names = { "net", "client", "stream", "gather.chat", "normalise", "headers", "redact", "retry",
+local names = { "network", "client", "stream", "gather.chat", "normalise", "headers", "redact", "retry",
   "error", "fault", "secrets", "html" }
 
 for _, name in ipairs(names) do load("marea." .. name) end
