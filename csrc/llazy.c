@@ -11,7 +11,7 @@
 
 
 /* Never closed: who opens a module so goes on to load it, for good. */
-int llazy_open (lua_State *L) {
+int llazy_library (lua_State *L) {
   void *library = dlopen(luaL_checkstring(L, 1), RTLD_LAZY | RTLD_LOCAL);
   lua_pushboolean(L, library != NULL);
   return 1;

@@ -4,6 +4,6 @@
 
 #include <lua.h>
 
-int llazy_open (lua_State *L);   /* open_lazily(path) -> whether it is open */
+int llazy_library (lua_State *L);   /* open_lazily(path) -> whether it is open */
 
 #endif
