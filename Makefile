@@ -86,8 +86,8 @@ BUILD_DIR ?= build/$(LUA_VERSION)
 CORE  = $(BUILD_DIR)/marea/core.so
 NET   = $(BUILD_DIR)/marea/net.so
 BOTH_C = $(patsubst %,csrc/%.c,base64 json lbase64 lfile ljson lvector sink source timers)
-CORE_C = csrc/lcore.c $(BOTH_C)
-NET_C  = $(filter-out csrc/lcore.c csrc/bundle.c,$(wildcard csrc/*.c))
+CORE_C = csrc/lcore.c csrc/llazy.c $(BOTH_C)
+NET_C  = $(filter-out csrc/lcore.c csrc/llazy.c csrc/bundle.c,$(wildcard csrc/*.c))
 objs  = $(patsubst csrc/%.c,$(BUILD_DIR)/obj/%.o,$(1))
 OBJS  = $(call objs,$(wildcard csrc/*.c))
 LUA_FILES = $(shell find lua -name '*.lua' 2>/dev/null)
@@ -120,6 +120,7 @@ all: $(CORE) $(NET)  ## build the C modules for LUA_VERSION (5.4; 5.3; 5.1 is Lu
 
 $(CORE): $(call objs,$(CORE_C))
 $(NET): $(call objs,$(NET_C))
+$(CORE): LIBS = $(if $(filter Linux,$(shell uname)),-ldl)
 $(NET): LIBS = $(CURL_LIBS) $(UV_LIBS)
 
 $(CORE) $(NET):

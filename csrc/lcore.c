@@ -8,6 +8,7 @@
 #include "lcore.h"
 #include "lfile.h"
 #include "ljson.h"
+#include "llazy.h"
 #include "lvector.h"
 #include "timers.h"
 
@@ -42,5 +43,7 @@ LUALIB_API int luaopen_marea_core (lua_State *L) {
   lua_setfield(L, -2, "now");
   lua_pushcfunction(L, wall);
   lua_setfield(L, -2, "wall");
+  lua_pushcfunction(L, llazy_library);
+  lua_setfield(L, -2, "open_lazily");
   return 1;
 }

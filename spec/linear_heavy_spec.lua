@@ -12,11 +12,11 @@ local output = require("marea.agent.output")
 local partial = require("marea.partial")
 local printable = require("marea.printable")
 local redact = require("marea.redact")
+local redirect = require("marea.redirect")
 local responses = require("marea.gather.responses")
 local retry = require("marea.retry")
 local think = require("marea.think")
 local transcript = require("marea.gather.transcript")
-local url = require("marea.url")
 
 local SIZE = 100 * 1024                -- libcurl's limit for one header line
 local LIMIT = os.getenv("MAREA_SANITIZED") and 8 or 0.4   -- seconds; a square takes several
@@ -109,10 +109,10 @@ local cases = {
   { "a location of ats", from_location, "https://" .. fill("a@") },
   { "a location of slashes", from_location, "https:" .. fill("/") },
   { "a location of colons", from_location, fill("a:") },
-  { "a URL of dots", function(s) return url.resolve("https://h/a/b", s) end, fill("../") },
-  { "a URL of slashes", function(s) return url.resolve("https://h/a/b", s) end, fill("/") },
-  { "a URL of one long segment", function(s) return url.resolve("https://h/a/b", s) end, fill("a") },
-  { "a URL of hashes", function(s) return url.resolve("https://h/a/b", s) end, fill("#") },
+  { "a URL of dots", function(s) return redirect.resolve("https://h/a/b", s) end, fill("../") },
+  { "a URL of slashes", function(s) return redirect.resolve("https://h/a/b", s) end, fill("/") },
+  { "a URL of one long segment", function(s) return redirect.resolve("https://h/a/b", s) end, fill("a") },
+  { "a URL of hashes", function(s) return redirect.resolve("https://h/a/b", s) end, fill("#") },
   { "an object that never ends", read_output, fill("{") },
   { "a list that never ends", read_output, fill("[") },
   { "a fence that is never closed", read_output, "```json\n" .. fill("``") },

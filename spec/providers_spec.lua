@@ -105,8 +105,10 @@ describe("what the pages say", function()
 
   -- Paths of the endpoints that a client has methods for.
   local paths = { models = true, ["embedding-models"] = true }
-  for _, endpoint in pairs(require("marea.endpoints")) do
-    if type(endpoint) == "table" then paths[endpoint.path] = true end
+  for _, module in ipairs { "marea.endpoints", "marea.media" } do
+    for _, endpoint in pairs(require(module)) do
+      if type(endpoint) == "table" then paths[endpoint.path] = true end
+    end
   end
 
   for _, name in ipairs(ALL) do

@@ -136,10 +136,10 @@ describe("the reference", function()
   -- what functions look at -> the class that says so
   local options = {
     { "lua/marea/settings.lua", "client_options", "marea.ClientOptions", same = true },
-    { "lua/marea/settings.lua", "call_options", "marea.CallOptions" },
-    { "lua/marea/settings.lua", "clocks", "marea.Timeout", same = true },
-    { "lua/marea/settings.lua", "hooks", "marea.Hooks", same = true },
-    { "lua/marea/settings.lua", "limit_options", "marea.LimitOptions", same = true },
+    { "lua/marea/option_checks.lua", "call_options", "marea.CallOptions" },
+    { "lua/marea/option_checks.lua", "clocks", "marea.Timeout", same = true },
+    { "lua/marea/option_checks.lua", "hooks", "marea.Hooks", same = true },
+    { "lua/marea/option_checks.lua", "limit_options", "marea.LimitOptions", same = true },
     { "lua/marea/agent.lua", "fields", "marea.AgentOptions", same = true },
     { "lua/marea/agent.lua", "limit_fields", "marea.UsageLimits", same = true },
     { "lua/marea/agent.lua", "hook_fields", "marea.AgentHooks", same = true },
@@ -147,7 +147,7 @@ describe("the reference", function()
     { "lua/marea/agent.lua", "price_fields", "marea.Prices", same = true },
     { "lua/marea/tool.lua", "fields", "marea.ToolOptions", same = true },
     { "lua/marea/console.lua", "fields", "marea.ConsoleOptions", same = true },
-    { "lua/marea/client.lua", "request_fields", "marea.RequestParams", same = true },
+    { "lua/marea/any_endpoint.lua", "request_fields", "marea.RequestParams", same = true },
     { "lua/marea/agent.lua", "run_fields", "marea.RunOptions", same = true },
     { "lua/marea/agent/holder.lua", "tool_fields", "marea.AsToolOptions", same = true },
     { "lua/marea/team/new.lua", "run_fields", "marea.TeamRunOptions", same = true },
@@ -185,7 +185,7 @@ describe("the reference", function()
   end
 
   it("is compared with every table of options there is", function()
-    local compared, missed = { ["lua/marea/settings.lua, model_kinds"] = true }, {}     -- in ClientOptions.model
+    local compared, missed = { ["lua/marea/option_checks.lua, model_kinds"] = true }, {}     -- in ClientOptions.model
     for _, case in ipairs(options) do compared[case[1] .. ", " .. case[2]] = true end
     for _, path in ipairs(annotations.paths()) do
       for call in daemon.read(path):gmatch "\n[^\n]*[^.]check%.fields(%b())" do

@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- URLs are built without surprises, and read one way only.
 
+local query = require("marea.query")
+local redirect = require("marea.redirect")
 local url = require("marea.url")
 
 local function null()
@@ -45,52 +47,53 @@ describe("url.join", function()
   end)
 end)
 
-describe("url.segment", function()
+describe("query.segment", function()
   local cases = {
     { "qwen3.6", "qwen3.6" }, { "Qwen/Qwen3-1.7B", "Qwen%2FQwen3-1.7B" }, { "gpt-oss:20b", "gpt-oss:20b" },
     { "a?b", "a%3Fb" }, { "a#b", "a%23b" }, { "%2e%2e", "%252e%252e" }, { "a b", "a%20b" }, { "ñ", "%C3%B1" },
     { "a\\b", "a%5Cb" }, { "a\nb", "a%0Ab" }, { 12, "12" }, { "...", "..." },
   }
   for _, case in ipairs(cases) do
-    it(("encodes %q"):format(tostring(case[1])), function() assert.equal(case[2], url.segment(case[1])) end)
+    it(("encodes %q"):format(tostring(case[1])), function() assert.equal(case[2], query.segment(case[1])) end)
   end
 
   local refused = { { "" }, { "." }, { ".." }, { nil }, { {} }, { "a\0b" }, { true }, { 1.5 } }
   for _, case in ipairs(refused) do
     it(("refuses %q, naming the parameter and the line"):format(tostring(case[1])), function()
-      local ok, message = pcall(function() url.segment(case[1], "model") end)
+      local ok, message = pcall(function() query.segment(case[1], "model") end)
       assert.is_false(ok)
       assert.truthy(message:find("url_spec.lua:%d+: model must"))
     end)
   end
 end)
 
-describe("url.query", function()
+describe("query.encode", function()
   it("sorts its keys and encodes what needs it", function()
-    assert.equal("a=1&b=x%20y%26z&%C3%B1=%2B", url.query({ b = "x y&z", a = 1, ["ñ"] = "+" }))
+    assert.equal("a=1&b=x%20y%26z&%C3%B1=%2B", query.encode({ b = "x y&z", a = 1, ["ñ"] = "+" }))
   end)
 
   it("writes numbers and booleans plainly", function()
-    assert.equal("a=100000&b=0.5&c=true&d=false&e=3", url.query({ a = 100000, b = 0.5, c = true, d = false, e = 3.0 }))
+    assert.equal("a=100000&b=0.5&c=true&d=false&e=3",
+      query.encode({ a = 100000, b = 0.5, c = true, d = false, e = 3.0 }))
   end)
 
   it("repeats the key of a list, and leaves null out", function()
-    assert.equal("k=a&k=b", url.query({ k = { "a", "b" }, n = null(), e = {} }))
+    assert.equal("k=a&k=b", query.encode({ k = { "a", "b" }, n = null(), e = {} }))
   end)
 
   it("refuses what no query holds, naming the key", function()
     for _, value in ipairs({ { a = 1 }, { 1, x = 2 }, { {} }, print, 0 / 0, math.huge, "a\0" }) do
-      local ok, message = pcall(url.query, { bad = value })
+      local ok, message = pcall(query.encode, { bad = value })
       assert.is_false(ok)
       assert.truthy(tostring(message):find('"bad"', 1, true))
     end
-    assert.has_error(function() url.query("a=1") end)
-    assert.has_error(function() url.query({ "a" }) end)
+    assert.has_error(function() query.encode("a=1") end)
+    assert.has_error(function() query.encode({ "a" }) end)
   end)
 
   it("is empty for nothing", function()
-    assert.equal("", url.query(nil))
-    assert.equal("", url.query({}))
+    assert.equal("", query.encode(nil))
+    assert.equal("", query.encode({}))
   end)
 end)
 
@@ -150,7 +153,7 @@ describe("url.origin", function()
   end)
 end)
 
-describe("url.resolve", function()
+describe("redirect.resolve", function()
   local cases = {
     { "g", "http://a:80/b/c/g" }, { "./g", "http://a:80/b/c/g" }, { "g/", "http://a:80/b/c/g/" },
     { "/g", "http://a:80/g" }, { "g?y", "http://a:80/b/c/g?y" }, { "?y", "http://a:80/b/c/d?y" },
@@ -159,13 +162,13 @@ describe("url.resolve", function()
   }
   for _, case in ipairs(cases) do
     it("reads " .. case[1] .. " as " .. case[2], function()
-      assert.equal(case[2], url.resolve("http://a/b/c/d?q", case[1]))
+      assert.equal(case[2], redirect.resolve("http://a/b/c/d?q", case[1]))
     end)
   end
 
   it("gives nothing for what can't be followed", function()
     for _, location in ipairs({ "ftp://h/", "javascript:alert(1)", "http://h\\@evil/", "//a@b@c/", "/a b" }) do
-      assert.is_nil(url.resolve("http://a/b", location))
+      assert.is_nil(redirect.resolve("http://a/b", location))
     end
   end)
 end)

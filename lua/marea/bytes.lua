@@ -60,6 +60,37 @@ local function receive(call, options, expected, read, sink)
   return from:result()
 end
 
+--- Checks what the second table says of an answer that is bytes: of `to` and
+--- `stream`, only what is `allowed`. Levels as for marea.check.
+function bytes.check(level, who, options, allowed, streamed)
+  for _, name in ipairs { "to", "stream" } do
+    if options[name] ~= nil and not allowed[name] then
+      error(("%s, options: `%s` is for calls whose answer is bytes"):format(who, name), level + 2)
+    end
+  end
+  if options.to and options.to:find("%z") then
+    error(who .. ", options, to: a path holds no NUL byte", level + 2)
+  end
+  if options.to and (options.stream or streamed) then
+    error(who .. ": an answer is streamed, or saved with `to`, not both", level + 2)
+  end
+end
+
+local BYTES, NOT_BYTES = { to = true, stream = true }, {}
+
+--- The second table of a call, where it may say that the answer is bytes. A stream
+--- may also be asked for where all others are: among the parameters.
+---@param streamed boolean|nil it is
+---@return table options
+function bytes.delivery(level, who, endpoint, options, streamed)
+  bytes.check(level + 1, who, options, endpoint.bytes and BYTES or NOT_BYTES, streamed)
+  if not streamed then return options end
+  local out = {}
+  for name, value in pairs(options) do out[name] = value end
+  out.stream = true
+  return out
+end
+
 --- Sends a call whose answer is bytes.
 ---@param call marea.Call
 ---@param options table the second table of the call

@@ -18,25 +18,10 @@ function check.fail(level, name, expected, value)
 end
 
 local tests = {
-  ["a string"] = function(v) return type(v) == "string" end,
   ["a non-empty string"] = function(v) return type(v) == "string" and v ~= "" end,
-  ["a table"] = function(v) return type(v) == "table" end,
-  ["a boolean"] = function(v) return type(v) == "boolean" end,
-  ["a function"] = function(v) return type(v) == "function" end,
-  ["a string or a function"] = function(v)
-    return type(v) == "string" or type(v) == "function"
-  end,
-  ["a string or a table"] = function(v)
-    return type(v) == "string" or type(v) == "table"
-  end,
+  ["a non-empty string or a table"] = function(v) return type(v) == "table" or type(v) == "string" and v ~= "" end,
   ["a number"] = function(v) return type(v) == "number" and v == v end,
   ["a number of at least 0"] = function(v) return type(v) == "number" and v >= 0 end,
-  ["a boolean or a function"] = function(v)
-    return type(v) == "boolean" or type(v) == "function"
-  end,
-  ["a table or a function"] = function(v)
-    return type(v) == "table" or type(v) == "function"
-  end,
   ["a whole number of at least 1, or false"] = function(v)
     return v == false or type(v) == "number" and v >= 1 and v == math.floor(v) and v < math.huge
   end,
@@ -54,6 +39,15 @@ local tests = {
     return type(v) == "number" and v >= 1 and v == math.floor(v) and v < math.huge
   end,
 }
+
+-- All others are types: "a string", or "a string or a function".
+setmetatable(tests, { __index = function(_, expected)
+  local one, other = expected:match("^an? (%l+)$"), nil
+  if not one then one, other = expected:match("^an? (%l+) or an? (%l+)$") end
+  local function test(v) return type(v) == one or type(v) == other end
+  tests[expected] = assert(one, expected) and test
+  return test
+end })
 
 --- Whether a value passes the named test.
 ---@return boolean

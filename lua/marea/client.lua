@@ -2,6 +2,7 @@
 -- A client: the tree of endpoints (endpoints.lua), and the one function
 -- through which every call goes.
 
+local any_endpoint = require("marea.compat").lazy "marea.any_endpoint"
 local bounds = require("marea.compat").lazy "marea.bounds"
 local json = require "marea.json"
 local bytes = require("marea.compat").lazy "marea.bytes"
@@ -219,32 +220,11 @@ local function get(s, endpoint, params, options, level)
   return send(s, { method = "GET", path = endpoint.path }, false, nil, all, level, endpoint.who)
 end
 
--- What the second table says of an answer that is bytes.
-local function check_delivery(level, who, options, allowed, streamed)
-  for _, name in ipairs { "to", "stream" } do
-    if options[name] ~= nil and not allowed[name] then
-      error(("%s, options: `%s` is for calls whose answer is bytes"):format(who, name), level + 2)
-    end
-  end
-  if options.to and options.to:find("%z") then
-    error(who .. ", options, to: a path holds no NUL byte", level + 2)
-  end
-  if options.to and (options.stream or streamed) then
-    error(who .. ": an answer is streamed, or saved with `to`, not both", level + 2)
-  end
-end
-
-local BYTES, NOT_BYTES = { to = true, stream = true }, {}
-
--- A stream may also be asked for where all others are: among the parameters.
+-- Most calls say nothing of how their answer is to be handed over.
 local function delivery(level, who, endpoint, params, options)
   local streamed = endpoint.bytes and params and params.stream == true
   if options.to == nil and options.stream == nil and not streamed then return options end
-  check_delivery(level + 1, who, options, endpoint.bytes and BYTES or NOT_BYTES, streamed)
-  if not streamed then return options end
-  options = settings.copy(options)
-  options.stream = true
-  return options
+  return bytes.delivery(level, who, endpoint, options, streamed)
 end
 
 local told      -- stands around every call of a model while somebody listens
@@ -278,22 +258,6 @@ function client.call(s, endpoint, params, options, level)
   return send_all(s, endpoint, streamed, params, options, level, who)
 end
 
-local request_fields = { method = "a non-empty string", path = "a non-empty string",
-  body = "a string or a table", form = "a table", file = "a string or a table", query = "a table",
-  stream = "a boolean" }
-
--- The one way in which a request's body is given, or nil.
-local function body_field(level, who, params)
-  local found
-  for _, name in ipairs { "body", "form", "file" } do
-    if params[name] ~= nil and found then
-      error(("%s: give %s or %s, not both"):format(who, found, name), level + 2)
-    end
-    if params[name] ~= nil then found = name end
-  end
-  return found
-end
-
 --- Any endpoint, documented or not: { method =, path =, body =, query =, stream = }.
 --- A table as body is sent as JSON; in its place may be `form`, a table sent as
 --- multipart/form-data, or `file`, sent as it is. The method is POST with any of
@@ -302,32 +266,7 @@ end
 ---@param options marea.CallOptions|nil
 ---@return marea.Result|marea.Stream|nil, marea.error|nil
 function methods:request(params, options)
-  local who = "client:request"
-  local s = settings_of(self, who)
-  check.fields(1, who, params, request_fields)
-  if not params.path then check.fail(1, who .. ", path", "a non-empty string", nil) end
-  options = settings.check_call(1, who, options, s, params.path)
-  local field = body_field(1, who, params)
-  check_delivery(1, who, options, { to = true }, params.stream)
-  local method = (params.method or (field and "POST" or "GET")):upper()
-  if not method:find("^%u+$") then check.fail(1, who .. ", method", "a method's name", params.method) end
-  if method == "HEAD" and field then error(who .. ": a HEAD request has no " .. field, 2) end
-  if params.query and options.query then
-    options = settings.copy(options)
-    options.query = settings.copy(params.query, options.query)
-  end
-  local endpoint = { method = method, path = params.path, any = true, query = params.query,
-    form = field ~= "body" and field and {}, bare = field == "file" }
-  local body = params[field]
-  local effect = settings.effect(s, params.path, field == "body" and body or nil, options)
-  if effect then
-    options = effect.options
-    if field == "body" and type(body) == "table" then
-      body = settings.fill(settings.copy(body), effect)
-      body.model = settings.suffixed(body.model, effect)
-    end
-  end
-  return send(s, endpoint, params.stream, body, options, 1, who)
+  return any_endpoint.request(settings_of(self, "client:request"), send, params, options)
 end
 
 --- One user message in, a completion out. `params` may hold further parameters.

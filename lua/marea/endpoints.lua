@@ -4,7 +4,8 @@
 
 local check = require "marea.check"
 local embeddings = require("marea.compat").lazy "marea.embeddings"
-local url = require "marea.url"
+local media = require("marea.compat").lazy "marea.media"
+local query = require("marea.compat").lazy "marea.query"
 
 local null = require("marea.json").null
 
@@ -16,7 +17,7 @@ function endpoints.on_call(f)
   call = f
 end
 
----- the forms ----------------------------------------------------------------
+---- those of words (the others are in media.lua) -------------------------------
 
 -- A list must be one, and not be empty.
 local function need_list(level, who, params, name)
@@ -35,12 +36,6 @@ local function need_messages(level, who, params)
   end
 end
 
-local function need(name, expected)
-  return function(level, who, params)
-    check.value(level + 1, who .. ", " .. name, expected, params[name])
-  end
-end
-
 endpoints.chat = {
   who = "client.chat.completions:create", method = "POST", path = "chat/completions",
   kind = "chat", streams = true, choices = true, check = need_messages,
@@ -49,12 +44,12 @@ endpoints.chat = {
 endpoints.completions = {
   who = "client.completions:create", method = "POST", path = "completions",
   kind = "completions", streams = true, choices = true,
-  check = need("prompt", "a string or a table"),
+  needs = "prompt", expected = "a string or a table",
 }
 
 endpoints.responses = {
   who = "client.responses:create", method = "POST", path = "responses",
-  kind = "responses", streams = true, output = true, check = need("input", "a string or a table"),
+  kind = "responses", streams = true, output = true, needs = "input", expected = "a string or a table",
 }
 
 endpoints.embeddings = {
@@ -63,51 +58,6 @@ endpoints.embeddings = {
   split = function(params, most) return embeddings.split(params, most) end,
   decoding = function(params) return embeddings.decoding(params) end,
   judge = function(result, params) return embeddings.judge(result, params) end,
-}
-
--- A field that takes files, and must be given.
-local function need_file(name)
-  return function(level, who, params)
-    local value = params[name]
-    if value == nil or value == null or value == "" then
-      check.fail(level + 1, who .. ", " .. name, "a path, or a table with path or data", value)
-    end
-  end
-end
-
-endpoints.speech = {
-  who = "client.audio.speech:create", method = "POST", path = "audio/speech", kind = "speech",
-  bytes = "audio", check = need("input", "a non-empty string"),
-}
-
--- Audio is what a provider's bound on files is for.
-local audio_form = { paths = { file = true }, bounded = true }
-
-endpoints.transcriptions = {
-  who = "client.audio.transcriptions:create", method = "POST", path = "audio/transcriptions",
-  kind = "transcription", streams = true, text = true, form = audio_form, check = need_file "file",
-}
-
-endpoints.translations = {
-  who = "client.audio.translations:create", method = "POST", path = "audio/translations",
-  kind = "translation", text = true, form = audio_form, check = need_file "file",
-}
-
-endpoints.images = {
-  who = "client.images:generate", method = "POST", path = "images/generations", kind = "image",
-  any_model = true, streams = true, check = need("prompt", "a non-empty string"),
-}
-
-local image_form = { paths = { image = true, mask = true } }
-
-endpoints.image_edits = {
-  who = "client.images:edit", method = "POST", path = "images/edits", kind = "image",
-  any_model = true, streams = true, form = image_form, check = need_file "image",
-}
-
-endpoints.image_variations = {
-  who = "client.images:create_variation", method = "POST", path = "images/variations", kind = "image",
-  any_model = true, form = image_form, check = need_file "image",
 }
 
 ---- methods ------------------------------------------------------------------
@@ -122,16 +72,18 @@ local function owner(self, who)
   return settings
 end
 
-local function post(endpoint)
-  local who = endpoint.who
+local function post(list, name)
   return function(self, params, options)
+    local endpoint = list[name]
+    local who, needs = endpoint.who, endpoint.needs
     local settings = owner(self, who)
     if type(params) ~= "table" then check.fail(1, who, "a table", params) end
     local streamed = params.stream
     if streamed ~= nil and streamed ~= null and type(streamed) ~= "boolean" then
       check.fail(1, who .. ", stream", "a boolean", streamed)
     end
-    endpoint.check(1, who, params)
+    if needs then check.value(1, who .. ", " .. needs, endpoint.expected, params[needs]) end
+    if endpoint.check then endpoint.check(1, who, params) end
     return call(settings, endpoint, params, options, 1)
   end
 end
@@ -149,24 +101,24 @@ end
 local function retrieve_model(self, id, options)
   local who = "client.models:retrieve"
   local settings = owner(self, who)
-  local path = "models/" .. url.segment(id, "client.models:retrieve, id", 2)
+  local path = "models/" .. query.segment(id, "client.models:retrieve, id", 2)
   return call(settings, { who = who, method = "GET", path = path }, nil, options, 1)
 end
 
 -- What each takes and gives is in types.lua.
 local tree = {
-  chat = { completions = { create = post(endpoints.chat) } },
-  completions = { create = post(endpoints.completions) },
-  responses = { create = post(endpoints.responses) },
-  embeddings = { create = post(endpoints.embeddings) },
+  chat = { completions = { create = post(endpoints, "chat") } },
+  completions = { create = post(endpoints, "completions") },
+  responses = { create = post(endpoints, "responses") },
+  embeddings = { create = post(endpoints, "embeddings") },
   audio = {
-    speech = { create = post(endpoints.speech) },
-    transcriptions = { create = post(endpoints.transcriptions) },
-    translations = { create = post(endpoints.translations) },
+    speech = { create = post(media, "speech") },
+    transcriptions = { create = post(media, "transcriptions") },
+    translations = { create = post(media, "translations") },
   },
   images = {
-    generate = post(endpoints.images), edit = post(endpoints.image_edits),
-    create_variation = post(endpoints.image_variations),
+    generate = post(media, "images"), edit = post(media, "image_edits"),
+    create_variation = post(media, "image_variations"),
   },
   models = { list = list("client.models:list", "models"), retrieve = retrieve_model },
   embedding_models = { list = list("client.embedding_models:list", "embedding-models") },

@@ -11,6 +11,7 @@ local compat = require "marea.compat"
 local core = require "marea.core"
 local loop = require "marea.loop"
 local sync = compat.lazy "marea.sync"
+local url = require "marea.url"
 
 local MINUTE, SECOND = 60, 1
 
@@ -74,6 +75,26 @@ function limiter.shared(owner, limits)
     shared[owner] = found
   end
   return found
+end
+
+-- What a key is known by before it is asked for.
+local function owner_of_key(source, preset)
+  if source == nil then source = preset.api_key_env and os.getenv(preset.api_key_env) end
+  return tostring(source)
+end
+
+--- The limits of a preset, for those whom it counts together: who has the same
+--- key, or everybody here.
+---@param s table settings of a client
+---@param source string|function|nil the key, where it is not the client's
+---@return marea.Limits
+function limiter.of_preset(s, source)
+  local limits = s.preset.limits or {}
+  if not limits.per then return limiter.new(limits) end
+  local owner = { limits.per, url.origin(s.base_url), s.preset.name or "",
+    limits.requests_per_minute or "", limits.requests_per_second or "", limits.concurrent or "" }
+  if limits.per == "key" then owner[#owner + 1] = owner_of_key(source or s.api_key, s.preset) end
+  return limiter.shared(table.concat(owner, "\0"), limits)
 end
 
 -- When the next may start, as far as the counts go.

@@ -41,7 +41,7 @@ local own = {
 
 function loop.engine()
   if not engine then
-    engine = compat.load("marea.net").engine()
+    engine = compat.load("marea.network").engine()
     driver = driver or own
   end
   return engine

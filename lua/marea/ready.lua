@@ -6,8 +6,8 @@
 
 local load = require("marea.compat").load
 
-local names = { "net", "client", "stream", "gather.chat", "normalise", "headers", "redact", "retry",
-  "error", "fault", "secrets", "html" }
+local names = { "network", "client", "stream", "gather.chat", "normalise", "headers", "redact", "retry",
+  "error", "fault", "secrets", "html", "hooks", "option_checks", "query", "redirect", "bytes", "any_endpoint", "media" }
 
 for _, name in ipairs(names) do load("marea." .. name) end
 

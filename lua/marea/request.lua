@@ -9,11 +9,10 @@ local core = require "marea.core"
 local answers = require "marea.answer"
 local Error = require("marea.compat").lazy "marea.error"
 local fault = require("marea.compat").lazy "marea.fault"
+local hooks = require("marea.compat").lazy "marea.hooks"
 local loop = require "marea.loop"
-local redact = require("marea.compat").lazy "marea.redact"
+local redirect = require("marea.compat").lazy "marea.redirect"
 local retry = require("marea.compat").lazy "marea.retry"
-local template = require "marea.template"
-local url = require "marea.url"
 
 local MAX_REDIRECTS = 5
 
@@ -23,28 +22,6 @@ local function add_attempt(call, attempt)
   call.attempts = call.attempts or {}
   call.attempts[#call.attempts + 1] = attempt
   return call.attempts
-end
-
----- hooks --------------------------------------------------------------------
-
-local function blanked_headers(call, list)
-  local out = {}
-  local blank = call:blanker()
-  for _, line in ipairs(redact.headers(list)) do
-    if not line:find(":%s*$") then out[#out + 1] = blank(line) end   -- such a line is not sent
-  end
-  return out
-end
-
-local function tell_request(call, try)
-  call.on.request { method = call.method, url = redact.url(call:blanker()(call.url)),
-    headers = blanked_headers(call, template.lines(call)), attempt = try, provider = call.provider }
-end
-
-local function tell_response(call, answer, started)
-  call.on.response { method = call.method, url = redact.url(call:blanker()(call.url)),
-    status = answer.status, headers = redact.deep(redact.headers(answer.headers), call:blanker()),
-    seconds = core.now() - started, provider = call.provider }
 end
 
 ---- being told, and being kept from the network ----------------------------------
@@ -157,7 +134,7 @@ local function go(call, try, answer)
   if err then return err end
   if offline and not call.transport then return fault.of_call(call, { kind = "offline", message = offline }) end
   local started = call.on.response and core.now()
-  if call.on.request then tell_request(call, try) end
+  if call.on.request then hooks.request(call, try) end
   start(call, prepared, answer)
   if call.meanwhile then call.meanwhile(call) end
   local transfer = answer.transfer
@@ -168,7 +145,7 @@ local function go(call, try, answer)
   answer.status, answer.head = transfer:status(), transfer:head()
   if call.whole then answer.body = transfer:bytes() or "" end
   local problem = judge(call, answer)
-  if started and answer.status then tell_response(call, answer, started) end
+  if started and answer.status then hooks.response(call, answer, started) end
   return problem
 end
 
@@ -182,19 +159,6 @@ local function try_once(call, try)
   if answer.transfer then let_go(answer) else answer.release() end
   if not ok then error(problem, 0) end
   return nil, problem, answer.headers
-end
-
----- redirects ----------------------------------------------------------------
-
-local redirects = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
-
--- Where the error of a redirect says to go, if going there is safe.
-local function redirect_target(call, err, fields)
-  local location = redirects[err.status] and fields and fields.location
-  if not location or call.method ~= "GET" then return nil end
-  local target = url.resolve(call.url, location)
-  if not target or url.parse(target).userinfo then return nil end   -- no credentials of theirs
-  if url.origin(target) == url.origin(call.url) then return target end
 end
 
 ---- tries --------------------------------------------------------------------
@@ -227,7 +191,7 @@ function request.send(call)
     if told then answer, err, fields = tell_try(call, try, try_once)
     else answer, err, fields = try_once(call, try) end
     if answer then return answer end
-    local target = redirect_target(call, err, fields)
+    local target = redirect.target(call, err, fields)
     if target and followed < MAX_REDIRECTS then
       call.url, followed = target, followed + 1
     else

@@ -5,9 +5,9 @@
 
 local check = require "marea.check"
 local compat = require "marea.compat"
-local headers = compat.lazy "marea.headers"
 local limiter = compat.lazy "marea.limiter"
 local named_options = compat.lazy "marea.options"
+local option_checks = compat.lazy "marea.option_checks"
 local providers = compat.lazy "marea.providers"
 local redact = compat.lazy "marea.redact"
 local url = require "marea.url"
@@ -17,28 +17,14 @@ local settings = {}
 
 local client_options = {
   provider = "a string or a table", api_key = "a string or a function",
-  base_url = "a string", model = "a string or a table", headers = "a table",
+  base_url = "a string", model = "a non-empty string or a table", headers = "a table",
   timeout = "a number of seconds or a table", max_retries = "a whole number of at least 0",
   limits = "a table", proxy = "a string", ca_file = "a non-empty string",
   verify = "a boolean", on = "a table", max_body_size = "a whole number of at least 1",
   max_event_size = "a whole number of at least 1", auth = "a non-empty string",
 }
 
-local call_options = {
-  timeout = "a number of seconds or a table", headers = "a table",
-  max_retries = "a whole number of at least 0", query = "a table",
-  api_key = "a string or a function", to = "a non-empty string", stream = "a boolean",
-}
-
-local SECONDS = "seconds (a number above 0), or false"
-local clocks = { connect = SECONDS, first_byte = SECONDS, idle = SECONDS,
-  event = SECONDS, total = SECONDS }
 local default_clocks = { connect = 10, first_byte = 120, idle = 60 }
-
-local hooks = { request = "a function", response = "a function", retry = "a function" }
-
-local limit_options = { requests_per_minute = "a whole number of at least 1",
-  requests_per_second = "a whole number of at least 1", concurrent = "a whole number of at least 1" }
 
 local MiB = 1024 * 1024
 local MAX_URLS = 16
@@ -46,66 +32,16 @@ local MAX_BODY, MAX_EVENT = 256 * MiB, 64 * MiB
 
 ---- checks -------------------------------------------------------------------
 
-local function check_timeout(level, who, timeout)
-  if type(timeout) == "table" then
-    check.fields(level + 1, who .. ", timeout", timeout, clocks)
-  end
-end
-
-local function check_headers(level, who, list)
-  for name, value in pairs(list or {}) do
-    if value ~= false then
-      local ok, message = headers.check(name, value)
-      if not ok then error(who .. ", headers: " .. message, level + 2) end
-    end
-  end
-end
-
-local NAME = "a non-empty string"
-local model_kinds = { chat = NAME, completions = NAME, responses = NAME, embeddings = NAME,
-  speech = NAME, transcription = NAME, translation = NAME, image = NAME }
-
-local function check_model(level, model)
-  if type(model) == "table" then
-    check.fields(level + 1, "marea.client, model", model, model_kinds)
-  elseif model ~= nil then
-    check.value(level + 1, "marea.client, model", NAME, model)
-  end
-end
-
 local function known_beside(preset)
-  return ("; %s has %s"):format(preset.name or "it", named_options.names(preset))
+  return option_checks.known_beside(preset)
 end
 
-local none = {}      -- nothing is ever put into it
-
---- Checks the second table of a call. The preset's own options come back under
---- `named`.
----@param path string of the endpoint
-function settings.check_call(level, who, options, s, path)
-  if options == nil then return none end
-  if type(options) ~= "table" then check.fail(level + 1, who .. ", options", "a table", options) end
-  local own, named = options, nil
-  for name in pairs(options) do
-    if not call_options[name] then own, named = named_options.part(options, s.preset) break end
+-- Whether there is more to be seen of any of them than its type.
+local function has_more(options)
+  for name, value in pairs(options) do
+    if type(value) == "table" or name == "ca_file" or name == "proxy" then return true end
   end
-  check.fields(level + 1, who .. ", options", own, call_options, known_beside, s.preset)
-  check_timeout(level + 1, who, own.timeout)
-  check_headers(level + 1, who, own.headers)
-  if named then
-    named_options.check(level + 1, who .. ", options", named, s.preset, path)
-    own.named = named
-  end
-  return own
-end
-
-local function check_file(level, path)
-  local file = not path:find("%z") and io.open(path, "rb")     -- it would end at the NUL
-  local text = file and file:read(1)      -- a directory opens, but can't be read
-  if file then file:close() end
-  if not text then
-    error(("marea.client, ca_file: can't read %q"):format((path:gsub("%c", "?"))), level + 2)
-  end
+  return false
 end
 
 -- Returns the preset's own options, if there are any.
@@ -117,34 +53,22 @@ local function check_client(level, options, preset)
   end
   check.fields(level + 1, who, own, client_options, known_beside, preset)
   if named then named_options.check(level + 1, who, named, preset) end
-  check_timeout(level + 1, who, options.timeout)
-  check_headers(level + 1, who, options.headers)
-  check_model(level + 1, options.model)
-  if options.on then check.fields(level + 1, who .. ", on", options.on, hooks) end
-  if options.limits then
-    check.fields(level + 1, who .. ", limits", options.limits, limit_options)
-  end
-  if options.ca_file then check_file(level + 1, options.ca_file) end
-  if options.proxy and options.proxy:find("[%c ]") then
-    error(who .. ", proxy: it holds a space or a control character", level + 2)
-  end
+  if has_more(options) then option_checks.client(level + 1, options) end
   return named
 end
 
+local none = {}      -- nothing is ever put into it
+
+--- Checks the second table of a call. The preset's own options come back under
+--- `named`.
+---@param path string of the endpoint
+---@return table options
+function settings.check_call(level, who, options, s, path)
+  if options == nil then return none end
+  return option_checks.call(level, who, options, s.preset, path)
+end
+
 ---- the provider -------------------------------------------------------------
-
--- What a preset of the caller's says of the key goes on the wire as it is.
-local function check_auth(level, form)
-  local ok, message = headers.check(form.header, (form.prefix or "") .. "key")
-  if not ok then error("marea.client, provider, auth: " .. message, level + 3) end
-end
-
-local function check_preset(level, preset)
-  if not preset.auth then return preset end
-  check_auth(level, preset.auth)
-  for _, form in ipairs(preset.auth.alternatives or {}) do check_auth(level, form) end
-  return preset
-end
 
 local function find_preset(level, options)
   if type(options) ~= "table" then check.fail(level + 1, "marea.client", "a table", options) end
@@ -153,7 +77,7 @@ local function find_preset(level, options)
     if options.base_url then return { models = {}, default_model = {}, key_optional = true } end
     name = "openai"
   end
-  if type(name) == "table" then return check_preset(level + 1, name) end
+  if type(name) == "table" then return option_checks.preset(level + 1, name) end
   check.value(level + 1, "marea.client, provider", "a string or a table", name)
   local preset, message = providers.get(name)
   if not preset then error("marea.client, provider: " .. message, level + 2) end
@@ -189,21 +113,11 @@ local function clean_key(s, key)
   return cleaned, fault
 end
 
--- The header a key goes in. Without a preset that says which there are, any.
+-- The header a key goes in.
 local function find_auth(level, preset, header)
   local usual = preset.auth or { header = "Authorization", prefix = "Bearer " }
   if not header or usual.header:lower() == header:lower() then return usual end
-  local names = { usual.header }
-  for _, form in ipairs(usual.alternatives or {}) do
-    if form.header:lower() == header:lower() then return form end
-    names[#names + 1] = form.header
-  end
-  if not preset.name then
-    check_headers(level + 1, "marea.client, auth", { [header] = "key" })
-    return { header = header, prefix = "" }
-  end
-  error(("marea.client, auth: %s takes its key in %s, not in %q"):format(preset.name,
-    table.concat(names, " or "), header), level + 2)
+  return option_checks.auth(level, preset, usual, header)
 end
 
 --- The key for one try, or nil and why there is none ("" where none is needed).
@@ -286,24 +200,6 @@ function settings.merge_headers(base, more)
   return out
 end
 
--- What a key is known by before it is asked for.
-local function owner_of_key(source, preset)
-  if source == nil then source = preset.api_key_env and os.getenv(preset.api_key_env) end
-  return tostring(source)
-end
-
---- The limits of a preset, for those whom it counts together: who has the same
---- key, or everybody here.
----@param source string|function|nil the key
-function settings.preset_limits(s, source)
-  local limits = s.preset.limits or {}
-  if not limits.per then return limiter.new(limits) end
-  local owner = { limits.per, url.origin(s.base_url), s.preset.name or "",
-    limits.requests_per_minute or "", limits.requests_per_second or "", limits.concurrent or "" }
-  if limits.per == "key" then owner[#owner + 1] = owner_of_key(source or s.api_key, s.preset) end
-  return limiter.shared(table.concat(owner, "\0"), limits)
-end
-
 --- Is it the name of an option of marea.client?
 function settings.is_option(name)
   return client_options[name] ~= nil
@@ -336,14 +232,14 @@ function settings.new(level, options)
   }
   check_safety(level + 1, s, options)
   if options.limits then s.limits = limiter.new(options.limits)
-  elseif preset.limits then s.limits = settings.preset_limits(s) end
+  elseif preset.limits then s.limits = limiter.of_preset(s) end
   return s
 end
 
 --- The limits of a call: another key's, where it brings one that is counted.
 function settings.limits(s, call)
   local per = call.api_key and not s.options.limits and s.preset.limits and s.preset.limits.per
-  return per == "key" and settings.preset_limits(s, call.api_key) or s.limits
+  return per == "key" and limiter.of_preset(s, call.api_key) or s.limits
 end
 
 ---- what a call needs --------------------------------------------------------

@@ -4,7 +4,7 @@
 -- C core's template, which keeps libcurl's handles as they were set up.
 
 local loop = require "marea.loop"
-local net = require("marea.compat").lazy "marea.net"
+local net = require("marea.compat").lazy "marea.network"
 
 local template = {}
 

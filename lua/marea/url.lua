@@ -4,15 +4,12 @@
 -- parsers are known to read differently (backslashes, several @, a # right
 -- after the host) instead of choosing a reading.
 
-local compat = require("marea.compat")
+local compat = require "marea.compat"
+local query = compat.lazy "marea.query"
 
 local url = {}
 
 local default_ports = { http = 80, https = 443 }
-
-local function encode(s, keep)
-  return (s:gsub("[^%w" .. keep .. "]", function(c) return ("%%%02X"):format(c:byte()) end))
-end
 
 local function decode(s)
   return (s:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
@@ -25,92 +22,7 @@ local function show(s)
   return '"' .. compat.cut(s, 60):gsub("%c", "?") .. '"'
 end
 
--- What a path segment may hold as it is (RFC 3986, pchar), so that `gpt-oss:20b`
--- stays readable. `%%` and `/` are not in it.
-local SEGMENT = "%-._~!$&'()*+,;=:@"
-
-local function segment_text(value)
-  if type(value) == "number" and compat.is_integer(value) then return ("%d"):format(value) end
-  if type(value) ~= "string" then return nil, "must be a string, not " .. type(value) end
-  if value == "" then return nil, "must not be empty" end
-  if value:find("%z") then return nil, "must not hold a NUL byte" end
-  -- Servers and proxies resolve these, and the request would end up elsewhere.
-  if value == "." or value == ".." then return nil, "must not be " .. show(value) end
-  return value
-end
-
---- Encodes one path parameter (a model's id, say); raises where it can't be one.
----@param value string|integer
----@param name? string how to call it in a message
----@param level? integer as for `error`, counted from the caller
----@return string
-function url.segment(value, name, level)
-  local text, message = segment_text(value)
-  if not text then error((name or "path segment") .. " " .. message, (level or 1) + 1) end
-  return encode(text, SEGMENT)
-end
-
-local function number_text(n)
-  if compat.is_integer(n) and math.abs(n) < 2 ^ 53 then return ("%d"):format(n) end
-  return (("%.17g"):format(n):gsub(",", "."))
-end
-
-local function scalar_text(key, value)
-  local kind = type(value)
-  if kind == "boolean" then return tostring(value) end
-  if kind == "number" then
-    if value ~= value or value == math.huge or value == -math.huge then
-      error("query parameter " .. show(key) .. " is not a finite number", 0)
-    end
-    return number_text(value)
-  end
-  if kind ~= "string" then error("query parameter " .. show(key) .. " can't be a " .. kind, 0) end
-  if value:find("%z") then error("query parameter " .. show(key) .. " holds a NUL byte", 0) end
-  return value
-end
-
-local function add_pair(out, key, value)
-  if value == nil or compat.is_null(value) then return end
-  out[#out + 1] = encode(key, "%-._~") .. "=" .. encode(scalar_text(key, value), "%-._~")
-end
-
-local function is_list(t)
-  local count = 0
-  for _ in pairs(t) do count = count + 1 end
-  return count == #t
-end
-
-local function add_parameter(out, key, value)
-  if type(key) ~= "string" or key == "" or key:find("%z") then
-    error("query parameters are named by strings", 0)
-  end
-  if type(value) ~= "table" then return add_pair(out, key, value) end
-  if not is_list(value) then
-    error("query parameter " .. show(key) .. " must be a plain value or a list of them", 0)
-  end
-  for i = 1, #value do add_pair(out, key, value[i]) end
-end
-
-local function build_query(t)
-  local keys, out = {}, {}
-  for key in pairs(t) do keys[#keys + 1] = key end
-  table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
-  for i = 1, #keys do add_parameter(out, keys[i], t[keys[i]]) end
-  return table.concat(out, "&")
-end
-
---- Encodes a table of query parameters, keys in order. A list repeats its key;
---- JSON's null leaves its key out.
----@param t table|nil
----@param level? integer as for `error`, counted from the caller
----@return string without the "?"
-function url.query(t, level)
-  if t == nil then return "" end
-  if type(t) ~= "table" then error("query must be a table, not " .. type(t), (level or 1) + 1) end
-  local ok, result = pcall(build_query, t)
-  if not ok then error(result, (level or 1) + 1) end
-  return result
-end
+url.show = show
 
 local function bad_bytes(s)
   if s:find("%z") then return "holds a NUL byte" end
@@ -180,11 +92,11 @@ function url.parse(u)
   if tail:sub(1, 1) == "#" then return nil, "has a # right after its host" end
   local parts, message = parse_authority(authority)
   if not parts then return nil, message end
-  local path, query, fragment = tail:match("^([^?#]*)%??([^#]*)#?(.*)$")
+  local path, after, fragment = tail:match("^([^?#]*)%??([^#]*)#?(.*)$")
   parts.scheme = scheme
   parts.port = parts.port or default_ports[scheme]
   parts.path = path ~= "" and path or "/"
-  parts.query = query ~= "" and query or nil
+  parts.query = after ~= "" and after or nil
   parts.fragment = fragment ~= "" and fragment or nil
   return parts
 end
@@ -201,33 +113,6 @@ function url.origin(u)
     if not parts then return nil, message end
   end
   return ("%s://%s:%d"):format(parts.scheme, parts.host, parts.port)
-end
-
--- "a/b/../c" without its dots.
-local function remove_dots(path)
-  local out = {}
-  for part in path:gmatch("[^/]*") do
-    if part == ".." then out[#out] = nil elseif part ~= "." and part ~= "" then out[#out + 1] = part end
-  end
-  local slash = #out > 0 and path:find("/%.?%.?$") and "/" or ""
-  return "/" .. table.concat(out, "/") .. slash
-end
-
---- The URL a Location header points to, seen from `base`; nil if it is none.
----@param base string
----@param location string
----@return string|nil
-function url.resolve(base, location)
-  location = location:gsub("#.*$", "")
-  if location:find("^%a[%w+.-]*:") then return url.parse(location) and location end
-  local parts = url.parse(base)
-  if not parts then return nil end
-  if location:find("^//") then return url.resolve(base, parts.scheme .. ":" .. location) end
-  local path, query = location:match("^([^?]*)(.*)$")
-  if path == "" then path = parts.path
-  elseif path:sub(1, 1) ~= "/" then path = parts.path:gsub("[^/]*$", "") .. path end
-  local target = url.origin(parts) .. remove_dots(path) .. query
-  return url.parse(target) and target
 end
 
 local function is_loopback_v4(host)
@@ -289,32 +174,14 @@ function url.check_path(path)
   return true
 end
 
--- The parameters of `query` that `t` doesn't name anew.
-local function keep_parameters(out, query, t)
-  for pair in (query or ""):gmatch("[^&]+") do
-    local name = decode(pair:match("^[^=]*"))
-    if not t or t[name] == nil then out[#out + 1] = pair end
-  end
-end
-
-local function join_query(base_query, path_query, t, level)
-  local out = {}
-  keep_parameters(out, base_query, t)
-  keep_parameters(out, path_query, t)
-  local own = url.query(t, level + 1)
-  if own ~= "" then out[#out + 1] = own end
-  if #out == 0 then return "" end
-  return "?" .. table.concat(out, "&")
-end
-
 --- The URL of `path` under `base`. The base's query (Azure's api-version) goes
---- along; a parameter given in `query` takes the place of one of that name.
+--- along; one of `parameters` takes the place of one of that name.
 ---@param base string as `url.check_base` accepts it
 ---@param path string segments already encoded; a leading slash changes nothing
----@param query? table
+---@param parameters? table
 ---@param level? integer as for `error`, counted from the caller
 ---@return string
-function url.join(base, path, query, level)
+function url.join(base, path, parameters, level)
   level = level or 1
   local ok, message = url.check_path(path)
   if not ok then error(message, level + 1) end
@@ -322,7 +189,8 @@ function url.join(base, path, query, level)
   local tail, path_query = path:match("^/*([^?]*)%??(.*)$")
   root = root:gsub("/+$", "")
   if tail ~= "" then root = root .. "/" .. tail end
-  return root .. join_query(base_query, path_query, query, level + 1)
+  if base_query == "" and path_query == "" and parameters == nil then return root end
+  return root .. query.join(base_query, path_query, parameters, level + 1)
 end
 
 return url

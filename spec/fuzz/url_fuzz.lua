@@ -4,6 +4,8 @@
 -- connects, as it is read here; what is joined stays on the base's origin, under
 -- its path; what is encoded decodes to itself.
 
+local query = require "marea.query"
+local redirect = require "marea.redirect"
 local url = require "marea.url"
 
 local curl_url = curl_url  -- luacheck: ignore
@@ -50,11 +52,11 @@ local function root(parts)
   return (parts.path:gsub("/+$", ""))
 end
 
-local function check_join(base, path, query)
+local function check_join(base, path, parameters)
   local ok, parts = pcall(url.check_base, base)
   if not ok then return end
   local joined
-  ok, joined = pcall(url.join, base, path, query)
+  ok, joined = pcall(url.join, base, path, parameters)
   if not ok then return assert(not joined:find("%c"), "a message with control characters") end
   local got = assert(check_url(joined), "joined to what is no URL")
   assert(url.origin(got) == url.origin(parts), "another origin")
@@ -69,7 +71,7 @@ end
 
 local function check_resolve(base, location)
   local from = url.parse(base)
-  local target = url.resolve(base, location)
+  local target = redirect.resolve(base, location)
   if not target then return end
   local got = assert(check_url(target), "resolved to what is no URL")
   assert(not target:find("#", 1, true))
@@ -78,7 +80,7 @@ local function check_resolve(base, location)
 end
 
 local function check_segment(text)
-  local ok, segment = pcall(url.segment, text)
+  local ok, segment = pcall(query.segment, text)
   if not ok then return end
   assert(url.decode(segment) == text)
   assert(not segment:find("[/?#%c\\ ]") and segment ~= "." and segment ~= "..")
@@ -86,11 +88,11 @@ local function check_segment(text)
 end
 
 local function check_query(name, value)
-  local ok, query = pcall(url.query, { [name] = value })
+  local ok, text = pcall(query.encode, { [name] = value })
   if not ok then return end
-  local left, right = query:match("^([^=&#?]+)=([^=&#?]*)$")
+  local left, right = text:match("^([^=&#?]+)=([^=&#?]*)$")
   assert(url.decode(left) == name and url.decode(right) == value)
-  assert(not query:find("[^%w%%=._~-]"))
+  assert(not text:find("[^%w%%=._~-]"))
 end
 
 return function(input)
