@@ -159,6 +159,31 @@ describe("a host", function()
       assert.is_true(longest < 0.004 * SLOW, ("%.1f ms"):format(longest * 1000))
     end)
 
+    it("runs what is spawned, though readers have always more to read", function()
+      local f = sends({ send = "content-type: text/event-stream\r\n\r\n" },
+        { repeat_send = "data: " .. server.chunk_json({ content = "word " }) .. "\n\n", count = 1000 }, { fin = true })
+      local fast = marea.client { base_url = f.base_url, model = "m", max_retries = 0 }
+      local heard, tasks = {}, {}
+      for i = 1, 3 do
+        heard[i] = 0
+        tasks[i] = marea.spawn(function()
+          local stream = assert(fast.chat.completions:create { messages = messages, stream = true })
+          for _ in stream:text() do
+            heard[i] = heard[i] + 1
+            spin(0.0005)
+          end
+        end)
+      end
+      local over = socket.gettime() + 10
+      repeat marea.step(0.001) until heard[1] > 5 and heard[2] > 5 and heard[3] > 5 or socket.gettime() > over
+      local began = 0
+      for _ = 1, 5 do marea.spawn(function() began = began + 1 end) end
+      for _ = 1, 20 do marea.step(0.001) end
+      for i = 1, 3 do tasks[i]:cancel() end
+      assert.equal(5, began)
+      for i = 1, 3 do assert.is_true(heard[i] < 1000) end      -- they had more all the while
+    end)
+
     it("keeps its budget while hundreds of calls begin at once", function()
       local answers, n = {}, 300
       for _ = 1, n do

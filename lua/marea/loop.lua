@@ -23,6 +23,7 @@ local current              -- the task that is running
 local finished             -- called with a task whose coroutine is dead
 local PARKED = {}          -- what a task yields; anything else came from others
 local over                 -- the moment to give the host control back, if any
+local passed_over          -- did the queue wait when that moment came?
 local nested = 0           -- calls that drive the loop, each on top of the last
 local MAX_NESTED = 8
 local DIED = "the task's coroutine was ended by somebody else"
@@ -284,6 +285,7 @@ local function wake_ready(e, quiet)
   end
 end
 
+-- As `wake_ready`: true where the limit left some for another time.
 local function run_queue()
   for _ = 1, nqueued do            -- what is added meanwhile waits a turn
     if not first then return end
@@ -291,15 +293,22 @@ local function run_queue()
     local state = status(task.co)
     if state == "dead" then finished(task, false, DIED)   -- if nobody saw it die
     elseif task.awake and state == "suspended" then loop.resume(task) end
-    if over and core.now() >= over then return end
+    if over and core.now() >= over then return true end
   end
 end
 
 --- Wakes whom the engine names and runs what is queued, as far as the limit
---- goes. Where `quiet`, no task runs: they are queued.
+--- goes. Where `quiet`, no task runs: they are queued. Streams that always have
+--- something to read would take all the time there is: then the queue is first
+--- the next time.
 function loop.dispatch(quiet)
-  if wake_ready(engine, quiet) or quiet then return end
-  run_queue()
+  if quiet then return wake_ready(engine, true) end
+  if passed_over and run_queue() then
+    passed_over = false
+    return
+  end
+  passed_over = wake_ready(engine)
+  if not passed_over then run_queue() end
 end
 
 function loop.has_queued()

@@ -127,14 +127,18 @@ function methods:write(data)
   return true
 end
 
--- False when the client went away meanwhile.
+-- False when the client went away meanwhile. No time at all is a round of the
+-- loop: timers of no time, started again and again, would keep libuv from its
+-- sockets for as long as they are.
 function methods:sleep(seconds)
   if self.gone or self.closed then return false end
-  self.timer = self.timer or uv.new_timer()
   local ms = math.floor(seconds * 1000 + 0.5)
-  self.timer:start(ms, 0, function() wake(self, "timer") end)
-  wait(self, "timer")
-  if self.timer then self.timer:stop() end
+  local name = ms > 0 and "timer" or "round"
+  self[name] = self[name] or (ms > 0 and uv.new_timer() or uv.new_idle())
+  local function done() wake(self, name) end
+  if ms > 0 then self.timer:start(ms, 0, done) else self.round:start(done) end
+  wait(self, name)
+  if self[name] then self[name]:stop() end
   return not self.gone
 end
 
@@ -175,8 +179,10 @@ end
 local function drop(self)
   self.closed = true
   if not self.control then conn.open = conn.open - 1 end
-  if self.timer then self.timer:close() end
-  self.timer = nil
+  for _, name in ipairs { "timer", "round" } do
+    if self[name] then self[name]:close() end
+    self[name] = nil
+  end
 end
 
 function methods:close()
