@@ -154,14 +154,17 @@ local function send_without(s, call, params, name, err)
 end
 
 local function send(s, endpoint, streamed, params, options, level, who)
-  local parts, kind, unreadable
-  if endpoint.form then
-    parts, kind, unreadable = forms.body(level, who, params, endpoint, s.preset)
-    if not parts then return nil, unreadable end
+  local call
+  do      -- what is needed no more when it waits has no slot of the stack
+    local parts, kind, unreadable
+    if endpoint.form then
+      parts, kind, unreadable = forms.body(level, who, params, endpoint, s.preset)
+      if not parts then return nil, unreadable end
+    end
+    local body = not parts and encode(level + 1, who, params) or nil
+    call = calls.new(s, endpoint, streamed, body, options, level + 1)
+    if parts then call.form, call.content_type, call.accept = parts, kind, streamed and "text/event-stream" or "*/*" end
   end
-  local body = not parts and encode(level + 1, who, params) or nil
-  local call = calls.new(s, endpoint, streamed, body, options, level + 1)
-  if parts then call.form, call.content_type, call.accept = parts, kind, streamed and "text/event-stream" or "*/*" end
   if endpoint.bytes or options.to then return fetch(call, endpoint, params, options) end
   if streamed then call.meanwhile, call.asked = stream.prepare, choices_asked(params) end
   local answer, err = request.send(call)

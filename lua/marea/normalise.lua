@@ -167,11 +167,9 @@ function normalise.reasoning(message)
   for i = 1, #reasoning_fields do
     local key = reasoning_fields[i]
     local value = message[key]
-    if type(value) == "string" then
-      if value ~= "" then return value, key end
-    elseif type(value) == "table" then
+    if value ~= nil then
       local text = normalise.plain(value)
-      if text ~= "" then return text end
+      if text ~= "" then return text, type(value) == "string" and key or nil end
     end
   end
   local details = message.reasoning_details

@@ -288,13 +288,14 @@ end
 
 local function add_choice(self, choice, out)
   if not is_object(choice) then return end
-  local slot, delta, finished = slot_for(self, choice.index), choice.delta, choice.finish_reason
-  if delta ~= nil then add_delta(self, slot, delta, out) end
+  local slot = slot_for(self, choice.index)
+  if choice.delta ~= nil then add_delta(self, slot, choice.delta, out) end
   for name, value in pairs(choice) do
     local add = choice_fields[name]
     if add then add(self, slot, value, out)
     elseif add == nil then keep_last(fields_of(slot), name, value) end
   end
+  local finished = choice.finish_reason
   if finished == null or not is_said(finished) then return end
   slot.raw_finish = finished
   if slot.finish then return end
@@ -334,7 +335,8 @@ function methods:add(chunk, out)
   self.plain, self.said_key = true, nil
   add_top(self.top, chunk)
   if type(choices) == "table" then
-    for i = 1, #choices do add_choice(self, choices[i], out) end
+    if choices[1] ~= nil then add_choice(self, choices[1], out) end     -- not from a loop: its slots
+    for i = 2, #choices do add_choice(self, choices[i], out) end        -- are every stream's, below
   end
   local usage = normalise.usage(chunk)
   if usage then add_usage(self, usage, out) end
