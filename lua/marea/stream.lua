@@ -338,33 +338,31 @@ local function chunk_of(s, text, chunk)
   return chunk
 end
 
-local function slow_chunk(s)
-  check_alone(s, 2)
+local function wait_for_chunk(s)
   drop_events(s)
   local chunk = s.held and table.remove(s.held, 1)
   if chunk == nil then
-    local text
     s.held = nil
-    text, chunk = advance(s)
-    if text then return chunk_of(s, text, chunk) end
+    local text, decoded = advance(s)
+    if text then return chunk_of(s, text, decoded) end
+    chunk = decoded
   end
   if chunk == nil then return finish(s) end
   return chunk
 end
 
-local function next_chunk(s)
+-- What readers of chunks do when the next can't be made of its text. While one
+-- can, it may be taken at once.
+local function slow_chunk(s, text, chunk, kind, message)
   if s.reading then check_alone(s, 2) end
-  local text, chunk, kind, message = s.pull(s.transfer)
-  if text and text ~= true then return chunk_of(s, text, chunk) end
-  if text ~= nil then take(s, text, chunk, kind, message) end
-  if chunk == nil or s.err then return slow_chunk(s) end
-  drop_events(s)
+  s.quick = nothing
+  if text and text ~= true then chunk = chunk_of(s, text, chunk)
+  else
+    if text ~= nil then take(s, text, chunk, kind, message) end
+    if chunk == nil or s.err then chunk = wait_for_chunk(s) else drop_events(s) end
+  end
+  if s.make then s.quick = s.pull end
   return chunk
-end
-
-local function held_chunk(s)
-  if s.held then return slow_chunk(s) end
-  return next_chunk(s)
 end
 
 --- Iterates over the decoded chunks, as they are on the wire.
@@ -372,10 +370,13 @@ end
 function methods:chunks()
   local s = claim(self, "chunks")
   if s.transfer then s.transfer:forget() end     -- what was learnt is of no use here
-  s.whole = true
+  s.whole, s.quick = true, nothing
   drop_events(s)
-  local read = s.held and held_chunk or next_chunk
-  return function() return read(s) end, nil, nil, self
+  return function()
+    local text, chunk, kind, message = s.quick(s.transfer)
+    if text and chunk == nil and text ~= true then return s.make(text) end
+    return slow_chunk(s, text, chunk, kind, message)
+  end, nil, nil, self
 end
 
 local function slow_event(s, text, chunk, kind, message)
