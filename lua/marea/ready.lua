@@ -7,7 +7,8 @@
 local load = require("marea.compat").load
 
 local names = { "network", "client", "stream", "gather.chat", "normalise", "headers", "redact", "retry",
-  "error", "fault", "secrets", "html", "hooks", "option_checks", "query", "redirect", "bytes", "any_endpoint", "media", "recipe" }
+  "error", "fault", "secrets", "html", "hooks", "option_checks", "query", "redirect", "bytes", "any_endpoint", "media",
+  "recipe" }
 
 for _, name in ipairs(names) do load("marea." .. name) end
 
