@@ -37,7 +37,7 @@ local calls = {}
 ---@field provider string|nil
 ---@field transport function|nil stands in place of the network
 ---@field meanwhile fun(call: marea.Call)|nil what can be done once the request is on its way
----@field asked integer|nil how many choices
+---@field asked integer|nil how many choices, if not one
 ---@field state table|nil of its stream, made meanwhile
 local methods = {}
 
@@ -104,7 +104,7 @@ end
 ---@return marea.Call
 function calls.new(s, endpoint, streamed, body, options, level)
   local kind = kind_of(s, endpoint, streamed, body ~= nil, options, level + 1)
-  local call = setmetatable({ body = body, key = nil }, kind)
+  local call = setmetatable({ body = body, key = nil, meanwhile = nil, state = nil }, kind)
   local total, limits = settings.timeout(s, options).total, settings.limits(s, options)
   if total then call.deadline = core.now() + total end
   if limits then call.limits = limits end

@@ -120,15 +120,16 @@ local function encode(level, who, params)
   return text
 end
 
--- How many choices an answer will have: text completions give n for each of
--- their prompts, which are texts or lists of tokens.
+-- How many choices an answer will have, if not one: text completions give n for
+-- each of their prompts, which are texts or lists of tokens.
 local function choices_asked(params)
-  if type(params) ~= "table" then return 1 end
+  if type(params) ~= "table" then return nil end
   local n, prompt = params.n, params.prompt
-  if n == nil and prompt == nil then return 1 end
+  if n == nil and prompt == nil then return nil end
   n = tonumber(n) or 1
   local several = type(prompt) == "table" and type(prompt[1]) ~= "number"
-  return several and n * math.max(#prompt, 1) or n
+  local asked = several and n * math.max(#prompt, 1) or n
+  return asked ~= 1 and asked or nil
 end
 
 -- Its answer is bytes.

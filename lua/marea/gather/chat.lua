@@ -14,22 +14,27 @@ local is_said, said_first = normalise.is_said, normalise.said_first
 
 local chat = {}
 
-local methods = {}
+-- What most gatherers don't set, or only at the end; thousands may be open.
+local methods = {
+  n = 1,                 -- how many choices were asked for
+  usage_said = nil,      -- the last usage an event was made of
+  ended = false,         -- a choice has said why
+}
 local metatable = { __name = "marea.gather.chat", __index = methods }
 
 --- n is how many choices were asked for.
 function chat.new(n)
-  return setmetatable({
-    n = type(n) == "number" and n or 1,
+  local self = setmetatable({
     -- fields of the result besides choices; what nearly all have, has a place
     top = { id = nil, object = nil, created = nil, model = nil },
     slots = { [0] = nil },   -- choices by their index
     highest = -1,
-    usage_said = nil,    -- the last usage an event was made of
     fast_slot = nil, fast_key = nil,   -- where text taken by shape belongs
     plain = true,        -- nothing but repeatable fields in the last chunk
-    ended = false,       -- a choice has said why
+    said_key = nil,      -- the field that text of it stood in
   }, metatable)
+  if type(n) == "number" then self.n = n end
+  return self
 end
 
 -- What a choice does not have until something sets it: thousands may be open.
