@@ -168,7 +168,7 @@ describe("the examples", function()
   end)
 
   it("cancel stops in each of its ways", function()
-    local output, status = run("cancel", {}, here)
+    local output, status = run("cancel", {}, { MAREA_BASE_URL = s.base_url .. "?delay_ms=20" })      -- time to stop it
     assert.equal(0, status, output)
     says(output, "closed after a first event of type text")
     says(output, "the task is cancelled")
