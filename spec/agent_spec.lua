@@ -610,6 +610,15 @@ describe("marea.agent", function()
     end)
   end
 
+  it("raises at the caller's line for what can't be a tool's", function()
+    local agent = marea.agent { client = client }
+    for _, options in ipairs { { name = "a b" }, { name = ("x"):rep(65) }, { name = "" }, { parallel = 1 },
+        { nam = "x" } } do
+      local err = calls.failure(function() agent:as_tool(options) end)
+      assert.is_truthy(err:find("^spec/agent_spec.lua:%d+: agent:as_tool"), err)
+    end
+  end)
+
   it("raises at the caller's line for what can't be run", function()
     local agent = marea.agent { client = client }
     local asked = { role = "assistant", tool_calls = { { id = "a", type = "function" } } }

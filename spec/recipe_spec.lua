@@ -60,6 +60,20 @@ describe("a recipe", function()
     assert.is_nil(recipe.of(deep, "text"))
   end)
 
+  it("is not written for what no Lua compiles", function()
+    local many, lists = { text = "x" }, { { text = "x" } }
+    for i = 1, 70000 do many["k" .. i] = {} end
+    for _ = 1, 10 do
+      local list = setmetatable({}, json.array_mt)
+      for i = 1, 48 do list[i] = {} end
+      list[49] = lists
+      lists = list
+    end
+    assert.is_nil(recipe.of(many, "text"))
+    assert.is_nil(recipe.of({ a = lists }, "text"))
+    assert.is_nil(recipe.of({ [("k"):rep(1e6)] = 1, text = "x" }, "text"))
+  end)
+
   it("can be had of more kinds than are kept", function()
     for i = 1, 200 do
       local make = recipe.of({ ["k" .. i] = i, text = "x" }, "text")

@@ -31,12 +31,6 @@ function normalise.index(index)
   return index
 end
 
---- The index of a choice, of which n were asked for. Who asked for one gets
---- one: some servers count something else there.
-function normalise.choice_index(index, n)
-  return n > 1 and normalise.index(index) or 0
-end
-
 local function usage_of(part)
   local usage = type(part) == "table" and part.usage
   return type(usage) == "table" and usage or nil

@@ -109,7 +109,7 @@ end
 -- What a preset of the caller's says of the key goes on the wire as it is.
 local function check_auth(level, form)
   local ok, message = headers.check(form.header, (form.prefix or "") .. "key")
-  if not ok then error("marea.client, provider, auth: " .. message, level + 3) end
+  if not ok then error("marea.client, provider, auth: " .. message, level + 2) end
 end
 
 --- Checks a preset that is the caller's own table.

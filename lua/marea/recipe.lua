@@ -12,7 +12,9 @@ local compile = rawget(_G, "loadstring") or load
 local recipe = {}
 
 local MAX_VALUES = 40      -- an upvalue each, of which LuaJIT allows 60 to a function
+local MAX_PARTS = 100      -- with their tables: a function has some 250 registers
 local MAX_DEPTH = 16
+local MAX_KEY = 64         -- bytes
 local MAX_KEPT = 64
 local KEY = "^[%w_%-.:/ ]+$"
 
@@ -23,8 +25,8 @@ local function compiled(code)
   local f = kept[code]
   if f then return f end
   if count == MAX_KEPT then kept, count = {}, 0 end
-  f = assert(compile(code, "=marea.recipe"))
-  kept[code], count = f, count + 1
+  f = compile(code, "=marea.recipe")
+  if f then kept[code], count = f, count + 1 end
   return f
 end
 
@@ -51,13 +53,15 @@ local function write_members(w, members, depth)
   local fields = {}
   for key, value in pairs(members) do
     local field = key == w.key and "text" or write(w, value, depth)
-    if not field or not key:find(KEY) then return nil end
+    if not field or #key > MAX_KEY or not key:find(KEY) then return nil end
     fields[#fields + 1] = ('["%s"]=%s'):format(key, field)
   end
   return "{" .. table.concat(fields, ",") .. "}"
 end
 
 function write(w, value, depth)
+  if w.parts == MAX_PARTS then return nil end      -- what is so large is worth neither code nor memory
+  w.parts = w.parts + 1
   if type(value) ~= "table" then return write_value(w, value) end
   if depth == MAX_DEPTH then return nil end
   if getmetatable(value) then return write_list(w, value, depth + 1) end   -- only arrays have one
@@ -71,13 +75,14 @@ end
 ---@return (fun(text: string): table)|nil
 function recipe.of(value, key)
   if not compile then return nil end      -- a host may have taken it away
-  local w = { key = key, values = {} }
+  local w = { key = key, values = {}, parts = 0 }
   local made = write(w, value, 0)
   if not made then return nil end
   local names = {}
   for i = 1, #w.values do names[i] = ",v" .. i end
   local code = ("local mark%s=...\nreturn function(text)\nreturn %s\nend"):format(table.concat(names), made)
-  return compiled(code)(setmetatable, compat.unpack(w.values))
+  local make = compiled(code)
+  return make and make(setmetatable, compat.unpack(w.values))
 end
 
 return recipe

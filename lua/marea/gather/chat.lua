@@ -41,8 +41,9 @@ end
 local absent = { __index = { calls = {} } }
 local NO_CALLS = absent.__index.calls
 
+-- Who asked for one choice gets one: some servers count something else there.
 local function slot_for(self, index)
-  index = self.n > 1 and normalise.choice_index(index, self.n) or 0
+  index = self.n > 1 and normalise.index(index) or 0
   local slot = self.slots[index]
   if not slot then
     slot = setmetatable({ index = index, message = { role = nil }, pieces = { content = nil }, fields = nil }, absent)
