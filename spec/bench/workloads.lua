@@ -297,7 +297,8 @@ local function decades(size)
     end
   end
   figures[#figures + 1] = {
-    name = "the dearest of these to the first", unit = "x", against = "value", goal = 1.05, over = measures.growing,
+    name = ("a chunk as a stream grows to %s, dearest decade to first"):format(commas(10 ^ (#size.decades + 2) // 1)),
+    unit = "x", against = "value", goal = 1.05, over = measures.growing,
   }
   local workload = each("decades", items, figures)
   workload.truth = decades_truth
@@ -314,7 +315,8 @@ local function counted(size)
     truth = function() return {} end, turns = 1,
     figures = {
       figure(label, "", measures.field "dearest", "value"),
-      figure("the dearest of them to the cheapest", "x", measures.field "spread", "value", 1.05),
+      figure(("the same to %s in instructions, dearest to cheapest"):format(commas(size.counted)), "x",
+        measures.field "spread", "value", 1.05),
     },
   }
 end
