@@ -238,6 +238,10 @@ end
 
 local function add_delta(self, slot, delta, out)
   if not is_object(delta) then return end
+  local only = next(delta)
+  if only == "content" and next(delta, only) == nil then     -- as nearly all are
+    return delta_fields.content(self, slot, delta.content, out)
+  end
   local reasoning, key = normalise.reasoning(delta)
   if reasoning then
     out[#out + 1] = { type = "reasoning", text = reasoning, index = slot.index }
@@ -314,9 +318,11 @@ end
 local function add_top(top, chunk)
   for name, value in pairs(chunk) do
     local old = top[name]
-    if said_first[name] then
-      if old == nil or old == "" or old == null then top[name] = value end
-    elseif name ~= "choices" and (value ~= null or old == nil) then top[name] = value end
+    if old ~= value then
+      if said_first[name] then
+        if old == nil or old == "" or old == null then top[name] = value end
+      elseif name ~= "choices" and (value ~= null or old == nil) then top[name] = value end
+    end
   end
 end
 
