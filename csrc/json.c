@@ -472,13 +472,24 @@ static double scaled (const decimal *d) {
   int e = (int)d->exponent;
   return e < 0 ? divided(d->mantissa, -e) : multiplied(d->mantissa, e);
 }
-#define CAN_DIVIDE 1
+
+
+/* m / 10^e for 0 < e <= EXACT_FIVES; false where it is not to be had so. */
+static inline bool long_quotient (uint64_t m, int e, double *value) {
+  if (m == 0) return false;
+  *value = divided(m, e);
+  return true;
+}
 #else
 static double scaled (const decimal *d) {
   return slow_double(d);
 }
-#define divided(m, e) 0
-#define CAN_DIVIDE 0
+
+
+static inline bool long_quotient (uint64_t m, int e, double *value) {
+  (void)m, (void)e, (void)value;
+  return false;
+}
 #endif
 
 static const double ten_to[] = {
@@ -625,8 +636,7 @@ static inline const char *read_short (const char *s, double *value) {
     mantissa = mantissa * 10 + (uint64_t)(*s - '0');
   if (count == 0 || is_digit(*s) || (*s | 0x20) == 'e') return NULL;
   if (IS_DOUBLE(mantissa)) *value = (double)mantissa / ten_to[count];
-  else if (CAN_DIVIDE) *value = divided(mantissa, (int)count);
-  else return NULL;
+  else if (!long_quotient(mantissa, (int)count, value)) return NULL;
   *value = signed_double(*value, negative);
   return s;
 }

@@ -308,8 +308,9 @@ static int t_pull (lua_State *L) {
   if (!next_event(t, &ev)) return unpin(l, 0);
   take_in_hand(l);
   if (take_text(L, t, &ev)) {
-    int whole = t->whole_chunks && ljson_decode(L, ev.data, ev.data_len);
-    return unpin(l, 1 + whole);
+    if (!t->whole_chunks) return unpin(l, 1);
+    if (ljson_decode(L, ev.data, ev.data_len)) return unpin(l, 2);
+    return unpin(l, push_event(L, &ev));   /* which tells why it can't be */
   }
   if (!is_done(&ev)) return unpin(l, push_event(L, &ev));
   lua_pushboolean(L, 1);
