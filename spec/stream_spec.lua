@@ -162,6 +162,27 @@ describe("the readers of a stream", function()
     assert.equal(20, select(2, stream:result().output_text:gsub("w", "")))
   end)
 
+  it("give every chunk as decoding does, also where its keys are odd, it is large, or others come between", function()
+    local wide = {}
+    for i = 1, 150 do wide[i] = ('"k%d":[]'):format(i) end
+    local list = {}
+    for _, extra in ipairs { '"a":{}', '"a]=b":[]', '"é":null', "\"wide\":{" .. table.concat(wide, ",") .. "}", '"a":{}' } do
+      for i = 1, 4 do
+        list[#list + 1] = ('{"id":"c","choices":[{"index":0,"delta":{"content":"w%d\\n"},"finish_reason":null}],%s}')
+          :format(i, extra)
+      end
+    end
+    list[#list + 1] = HELLO[4]
+    local stream, n = assert(stream_of(sse(list))), 0
+    for c in stream:chunks() do
+      n = n + 1
+      local want = marea.json.decode(list[n])
+      assert.equal(marea.json.encode(want, { sort = true }), marea.json.encode(c, { sort = true }))
+    end
+    assert.equal(#list, n)
+    assert.equal(("w1\nw2\nw3\nw4\n"):rep(5), stream:result().output_text)
+  end)
+
   it("give events in order, then the end", function()
     local stream = assert(stream_of(sse({ HELLO[2], HELLO[3],
       chunk({ finish = "length", usage = '{"total_tokens":3}' }) })))
