@@ -166,7 +166,8 @@ describe("the readers of a stream", function()
     local wide = {}
     for i = 1, 150 do wide[i] = ('"k%d":[]'):format(i) end
     local list = {}
-    for _, extra in ipairs { '"a":{}', '"a]=b":[]', '"é":null', "\"wide\":{" .. table.concat(wide, ",") .. "}", '"a":{}' } do
+    local extras = { '"a":{}', '"a]=b":[]', '"é":null', '"wide":{' .. table.concat(wide, ",") .. "}", '"a":{}' }
+    for _, extra in ipairs(extras) do
       for i = 1, 4 do
         list[#list + 1] = ('{"id":"c","choices":[{"index":0,"delta":{"content":"w%d\\n"},"finish_reason":null}],%s}')
           :format(i, extra)
