@@ -169,8 +169,8 @@ describe("the readers of a stream", function()
     local extras = { '"a":{}', '"a]=b":[]', '"é":null', '"wide":{' .. table.concat(wide, ",") .. "}", '"a":{}' }
     for _, extra in ipairs(extras) do
       for i = 1, 4 do
-        list[#list + 1] = ('{"id":"c","choices":[{"index":0,"delta":{"content":"w%d\\n"},"finish_reason":null}],%s}')
-          :format(i, extra)
+        list[#list + 1] = ('{"id":"c","choices":[{"index":0,"delta":{"content":"w%d%s"},"finish_reason":null}],%s}')
+          :format(i, i > 1 and "\\n" or "", extra)      -- no shape is learnt of a text with escapes
       end
     end
     list[#list + 1] = HELLO[4]
@@ -181,7 +181,7 @@ describe("the readers of a stream", function()
       assert.equal(marea.json.encode(want, { sort = true }), marea.json.encode(c, { sort = true }))
     end
     assert.equal(#list, n)
-    assert.equal(("w1\nw2\nw3\nw4\n"):rep(5), stream:result().output_text)
+    assert.equal(("w1w2\nw3\nw4\n"):rep(5), stream:result().output_text)
   end)
 
   it("give events in order, then the end", function()
