@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** Lua values out of JSON and JSON out of Lua values. What is decoded waits on
-** the Lua stack until its container ends (or a batch is full), so that tables
+** the Lua stack until its container ends (or too many wait), so that tables
 ** are made at their size and never grow. What is encoded gathers in a buffer
 ** that Lua's collector owns, so that raising in the middle leaks nothing.
 ** Tables are read raw: no metamethod runs, so none can change what is walked.
@@ -26,24 +26,28 @@ enum {
   EMPTY_ARRAY_MT,  /* another such mark, or nil */
   EMPTY_ARRAY,     /* a light userdata that encodes as [], or nil */
   MAKE_INT64,      /* (high, low) -> LuaJIT's int64_t, or nil */
-  INT64_DIGITS     /* int64_t or uint64_t -> its digits; else nil; or nil */
+  INT64_DIGITS,    /* int64_t or uint64_t -> its digits; else nil; or nil */
+  LIST             /* (...) -> {...} */
 };
 
 
 /* ============================================================= decoding */
 
-#define BATCH 64       /* slots that may wait for one table, */
-#define FEW 16         /* and those it has at first: most need no more, and a
-                          stack that once grew stays as large: each task's */
-#define BATCHED 32     /* containers deep; further in, tables are made first:
-                          32 * 64 slots are well below any Lua's limit */
+#define FEW 16         /* slots that may wait for one table at first: most need
+                          no more, and a stack that grew stays large a while; */
+#define BATCH 64       /* those any table may have, */
+#define LONG 4096      /* and a list where there is room: it is then made in one
+                          go, for half of what its items cost one by one */
+#define GROWTH 4       /* from one of these to the next */
+#define BATCHED 32     /* containers deep; further in, tables are made first */
 #define SLOTS 7000     /* a stack may have in any Lua; LuaJIT's most is 8000 */
 #define GUESS_AHEAD (1 << 20)  /* bytes looked at to size a long list */
 
 typedef struct decoder {
   lua_State *L;
   int codec;           /* stack slots: the codec, */
-  int array_mt;        /* and its ARRAY_MT */
+  int array_mt;        /* its ARRAY_MT */
+  int list;            /* and its LIST */
   int vectors;         /* whether base64 under "embedding" becomes one */
   double numbers[BATCH];
   json_parser parser;
@@ -51,9 +55,10 @@ typedef struct decoder {
 
 /* A container under way; `waiting` slots follow its own on the stack. */
 typedef struct pile {
-  int slot;            /* nil, then the table */
+  int slot;            /* LIST, then the table */
   int waiting;
-  int most;            /* that may wait, as yet */
+  int most;            /* that may wait as yet, */
+  int limit;           /* and ever */
   int made;            /* whether slot holds the table */
   lua_Integer count;   /* items already in the table */
   const char *from;    /* where its text begins */
@@ -107,27 +112,38 @@ static void push_integer (decoder *d, int64_t value) {
 }
 
 
-static int start_pile (decoder *d, pile *p, int least) {
+static int start_pile (decoder *d, pile *p, int least, int limit) {
   if (!lua_checkstack(d->L, FEW + 8)) {
     if (lua_gettop(d->L) < SLOTS) luaL_error(d->L, "not enough memory");
     d->parser.error = "nested too deeply";
     return 0;
   }
-  lua_pushnil(d->L);
+  lua_pushvalue(d->L, d->list);
   p->slot = lua_gettop(d->L);
   p->waiting = p->made = 0;
   p->most = d->parser.depth > BATCHED ? least : FEW;
+  p->limit = d->parser.depth > BATCHED ? least : limit;
   p->count = 0;
   p->from = d->parser.at;
   return 1;
 }
 
 
+/* Leaves room for a batch at each level, and a slot for each further in. */
+static int may_grow (decoder *d, int more) {
+  int taken = BATCHED * BATCH + d->parser.limit;
+  return lua_gettop(d->L) + more <= SLOTS - taken;
+}
+
+
 /* May one more wait? */
 static int has_room (decoder *d, pile *p) {
+  int most = p->most * GROWTH;
   if (p->waiting < p->most) return 1;
-  if (p->most != FEW || !lua_checkstack(d->L, BATCH - FEW + 8)) return 0;
-  p->most = BATCH;
+  if (most > p->limit || (most > BATCH && !may_grow(d, most - p->most)))
+    return 0;
+  if (!lua_checkstack(d->L, most - p->most + 8)) return 0;
+  p->most = most;
   return 1;
 }
 
@@ -179,31 +195,40 @@ static void flush_members (decoder *d, pile *p) {
 }
 
 
+/* The list is at its end. */
+static void finish_items (decoder *d, pile *p) {
+  if (p->made || p->waiting <= FEW) flush_items(d, p);
+  else lua_call(d->L, p->waiting, 1);
+  lua_pushvalue(d->L, d->array_mt);
+  lua_setmetatable(d->L, p->slot);
+}
+
+
 /* The numbers that follow one: a list of them tends to be long. */
 static void push_numbers (decoder *d, pile *p) {
+  size_t count, room;
   do {
-    size_t count;
     if (!has_room(d, p)) flush_items(d, p);
-    count = json_numbers(&d->parser, d->numbers, (size_t)(p->most - p->waiting));
+    room = (size_t)(p->most - p->waiting);
+    if (room > BATCH) room = BATCH;
+    count = json_numbers(&d->parser, d->numbers, room);
     for (size_t i = 0; i < count; i++) lua_pushnumber(d->L, d->numbers[i]);
     p->waiting += (int)count;
-  } while (p->waiting == p->most);
+  } while (count == room);
 }
 
 
 static int push_array (decoder *d) {
   pile p;
   json_event event;
-  if (!start_pile(d, &p, 1)) return 0;
+  if (!start_pile(d, &p, 1, LONG)) return 0;
   while ((event = json_next(&d->parser)) != JSON_ARRAY_END) {
     if (!has_room(d, &p)) flush_items(d, &p);
     if (!push_value(d, event)) return 0;
     p.waiting++;
     if (event == JSON_NUMBER) push_numbers(d, &p);
   }
-  flush_items(d, &p);
-  lua_pushvalue(d->L, d->array_mt);
-  lua_setmetatable(d->L, p.slot);
+  finish_items(d, &p);
   return 1;
 }
 
@@ -234,7 +259,7 @@ static int push_member (decoder *d) {
 
 static int push_object (decoder *d) {
   pile p;
-  if (!start_pile(d, &p, 2)) return 0;
+  if (!start_pile(d, &p, 2, BATCH)) return 0;
   while (json_next(&d->parser) == JSON_KEY) {
     if (!has_room(d, &p)) flush_members(d, &p);
     if (!push_member(d)) return 0;
@@ -298,6 +323,8 @@ static int decode_text (lua_State *L, const char *s, size_t n, int limit,
   d.codec = top + 1;
   lua_rawgeti(L, d.codec, ARRAY_MT);
   d.array_mt = top + 2;
+  lua_rawgeti(L, d.codec, LIST);
+  d.list = top + 3;
   json_start(&d.parser, s, n, limit);
   if (push_value(&d, json_next(&d.parser)) &&
       json_next(&d.parser) == JSON_END) {
@@ -832,11 +859,13 @@ static void open_codec (lua_State *L) {
   known = lua_istable(L, -1);
   lua_pop(L, 1);
   if (known) return;
-  lua_createtable(L, INT64_DIGITS, 0);
+  lua_createtable(L, LIST, 0);
   lua_newtable(L);
   lua_pushliteral(L, "marea.array");
   lua_setfield(L, -2, "__name");
   lua_rawseti(L, -2, ARRAY_MT);
+  if (luaL_loadstring(L, "return {...}") != 0) lua_error(L);
+  lua_rawseti(L, -2, LIST);
   lua_setfield(L, LUA_REGISTRYINDEX, CODEC);
 }
 

@@ -201,15 +201,31 @@ describe("json.decode", function()
   end)
 
   it("keeps the order and number of items of long lists", function()
-    for _, n in ipairs { 1, 2, 63, 64, 65, 66, 127, 128, 129, 1000, 5000 } do
-      local items = {}
-      for i = 1, n do items[i] = i end
-      local text = "[" .. table.concat(items, ",") .. "]"
-      local list = json.decode(text)
-      assert.equal(n, #list)
-      for i = 1, n do assert.equal(i, list[i]) end
-      assert.equal(text, json.encode(list))
+    local kinds = {
+      function(i) return i end, function(i) return i + 0.5 end, function(i) return '"' .. i .. '"' end,
+      function(i) return "[" .. i .. "]" end, function(i) return ({ [0] = i, i + 0.5, "null", "false" })[i % 4] end,
+    }
+    for _, n in ipairs { 1, 2, 15, 16, 17, 18, 63, 64, 65, 66, 255, 256, 257, 1024, 1025, 4095, 4096, 4097, 9000 } do
+      for _, kind in ipairs(kinds) do
+        local items = {}
+        for i = 1, n do items[i] = kind(i) end
+        local text = "[" .. table.concat(items, ",") .. "]"
+        local list = json.decode(text)
+        assert.equal(n, #list)
+        assert.equal(text, json.encode(list))
+        assert.equal("[" .. text .. ",7]", json.encode(json.decode("[" .. text .. ",7]")))
+      end
     end
+  end)
+
+  it("goes as deep within long lists as elsewhere", function()
+    for _, depth in ipairs { 40, 512, 4096 } do
+      local long = ("0.5,"):rep(4000)
+      local text = "[" .. long .. "[" .. long .. ("["):rep(depth - 2) .. ("]"):rep(depth)
+      assert.equal(text, json.encode(assert(json.decode(text, depth)), { depth = depth }))
+    end
+    local text = ("[0.5,"):rep(100) .. ("[" .. ("1.5,"):rep(1500)):rep(100) .. "0" .. ("]"):rep(200)
+    assert.equal(text, again(text))
   end)
 
   it("keeps every member of large objects, and the last of equal keys", function()
