@@ -86,8 +86,9 @@ BUILD_DIR ?= build/$(LUA_VERSION)
 CORE  = $(BUILD_DIR)/marea/core.so
 NET   = $(BUILD_DIR)/marea/net.so
 BOTH_C = $(patsubst %,csrc/%.c,base64 json lbase64 lfile ljson lvector sink source timers)
-CORE_C = csrc/lcore.c csrc/llazy.c $(BOTH_C)
-NET_C  = $(filter-out csrc/lcore.c csrc/llazy.c csrc/bundle.c,$(wildcard csrc/*.c))
+ONLY_CORE_C = csrc/lcore.c csrc/lcompiled.c csrc/llazy.c
+CORE_C = $(ONLY_CORE_C) $(BOTH_C)
+NET_C  = $(filter-out $(ONLY_CORE_C) csrc/bundle.c,$(wildcard csrc/*.c))
 objs  = $(patsubst csrc/%.c,$(BUILD_DIR)/obj/%.o,$(1))
 OBJS  = $(call objs,$(wildcard csrc/*.c))
 LUA_FILES = $(shell find lua -name '*.lua' 2>/dev/null)
@@ -116,7 +117,7 @@ ONLY_OPEN = -Wl,--version-script=$(BUILD_DIR)/exports -Wl,-z,nodelete -Wl,-z,rel
 endif
 LINK = $(CC) $(LIBFLAG) $(LDFLAGS) $(ONLY_OPEN)
 
-all: $(CORE) $(NET)  ## build the C modules for LUA_VERSION (5.4; 5.3; 5.1 is LuaJIT)
+all: $(CORE) $(NET) $(BUILD_DIR)/compiled  ## build the C modules for LUA_VERSION (5.4; 5.3; 5.1 is LuaJIT)
 
 $(CORE): $(call objs,$(CORE_C))
 $(NET): $(call objs,$(NET_C))
@@ -142,6 +143,15 @@ $(BUILD_DIR)/flags: FORCE
 	@echo '$(COMPILE) $(LINK)' | cmp -s - $@ || echo '$(COMPILE) $(LINK)' > $@
 
 -include $(OBJS:.o=.d)
+
+# The Lua files, compiled, for csrc/lcompiled.c to find beside the C modules. Who
+# has no interpreter of this Lua does without.
+$(BUILD_DIR)/compiled: LUA = $(call lua,$(LUA_VERSION))
+$(BUILD_DIR)/compiled: csrc/compile.lua $(LUA_FILES)
+	@mkdir -p $(sort $(dir $(LUA_FILES:lua/%=$(BUILD_DIR)/%)))
+	@echo "  LUAC $(BUILD_DIR)/marea"
+	$(Q)if command -v $(LUA) >/dev/null; then $(LUA) csrc/compile.lua $(BUILD_DIR) $(LUA_FILES); fi
+	@touch $@
 
 # For programs that embed Lua: one object in which all but the entry is private,
 # with the Lua files inside.
@@ -178,7 +188,10 @@ INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
 install: all  ## install for LUA_VERSION under PREFIX (DESTDIR is honoured)
 	@for f in $(LUA_FILES:lua/%=%); do \
 	  install -d "$(DESTDIR)$(INST_LUADIR)/$$(dirname $$f)" && \
-	  install -m 644 lua/$$f "$(DESTDIR)$(INST_LUADIR)/$$f" || exit 1; done
+	  install -m 644 lua/$$f "$(DESTDIR)$(INST_LUADIR)/$$f" || exit 1; \
+	  code=$${f%.lua}.luac; [ -f $(BUILD_DIR)/$$code ] || continue; \
+	  install -d "$(DESTDIR)$(INST_LIBDIR)/$$(dirname $$f)" && \
+	  install -m 644 $(BUILD_DIR)/$$code "$(DESTDIR)$(INST_LIBDIR)/$$code" || exit 1; done
 	install -d "$(DESTDIR)$(INST_LIBDIR)/marea"
 	install -m 755 $(CORE) $(NET) "$(DESTDIR)$(INST_LIBDIR)/marea"
 
@@ -361,8 +374,8 @@ LINT_CC = $(CC) -std=c99 -D_GNU_SOURCE -O2 -fPIC $(WARN) -Werror $(CURL_CFLAGS) 
   $(UV_CFLAGS) -Icsrc -c -o /dev/null
 
 lint: deps-test  ## luacheck, syntax of Lua 5.1 and 5.5, cppcheck, warnings as errors
-	luacheck -q --no-color $(wildcard lua spec examples)
-	lua5.1 spec/support/loopvars.lua $$(find lua spec examples -name '*.lua')
+	luacheck -q --no-color $(wildcard lua spec examples csrc/*.lua)
+	lua5.1 spec/support/loopvars.lua $$(find lua spec examples csrc -name '*.lua')
 	$(if $(LUA_FILES),luac5.1 -p $(LUA_FILES))
 	cppcheck -q --std=c99 --enable=warning,performance,portability --inline-suppr \
 	  --suppress=missingIncludeSystem --error-exitcode=1 csrc

@@ -5,6 +5,7 @@
 #include <sys/time.h>
 
 #include "lbase64.h"
+#include "lcompiled.h"
 #include "lcore.h"
 #include "lfile.h"
 #include "ljson.h"
@@ -30,6 +31,7 @@ static int wall (lua_State *L) {
 
 
 LUALIB_API int luaopen_marea_core (lua_State *L) {
+  lcompiled_open(L);
   lua_newtable(L);
   ljson_open(L);
   lua_setfield(L, -2, "json");

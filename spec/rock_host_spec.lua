@@ -21,11 +21,14 @@ local function luarocks(arguments, build_dir)
     LUA_PATH = false, LUA_CPATH = false, LUAROCKS_CONFIG = "/nonexistent", HOME = "/nonexistent" })
 end
 
--- Makes a request from somewhere else, with what a tree of rocks holds.
+local COMPILED = "connection\t@marea/compat.lua\n"
+
+-- Makes a request from somewhere else, with what a tree of rocks holds; tells how
+-- it ended, and what a function says it is of.
 local function ask(tree)
   local code = [[
     local _, err = require "marea".client { base_url = "http://127.0.0.1:9/v1", model = "m", max_retries = 0 }:ask "x"
-    print(err.kind, require "marea.core" ~= nil)
+    print(err.kind, debug.getinfo(require "marea.compat".trim, "S").source)
   ]]
   daemon.write(tree .. "/ask.lua", code)
   return (child.command(("sh -c 'cd / && lua5.4 %s/ask.lua'"):format(tree), {
@@ -64,13 +67,13 @@ describe("a rock", function()
     local output, status = luarocks(("--tree %s/built make --deps-mode=none %s CFLAGS='-O0 -fPIC'"):format(tree, SCM),
       tree .. "/obj")
     assert.equal(0, status, output)
-    assert.equal("connection\ttrue\n", ask(tree .. "/built"))
+    assert.equal(COMPILED, ask(tree .. "/built"))
     output, status = child.command(("sh -c 'cd %s && luarocks --lua-version 5.4 --tree built pack marea'"):format(tree),
       { LUA_PATH = false, LUA_CPATH = false })
     assert.equal(0, status, output)
     output, status = luarocks(("--tree %s/elsewhere install --deps-mode=none %s/marea-scm-1.*.rock"):format(tree, tree))
     assert.equal(0, status, output)
-    assert.equal("connection\ttrue\n", ask(tree .. "/elsewhere"))
+    assert.equal(COMPILED, ask(tree .. "/elsewhere"))
     local files = assert(io.popen("cd lua && find . -name '*.lua' | wc -l && cd " .. tree
       .. "/elsewhere/share/lua/5.4 && find . -name '*.lua' | wc -l"))
     assert.equal(files:read("*n"), files:read("*n"))
@@ -100,10 +103,11 @@ describe("make install", function()
     local root = daemon.directory()
     hosts.make(("install DESTDIR=%s PREFIX=/usr LUA_VERSION=5.1 BUILD_DIR=build/5.1"):format(root))
     local code = "print(require [[marea]]._VERSION, pcall(require, [[marea.net]]))"
+      .. " local _ = require [[marea]].null print(debug.getinfo(require [[marea.compat]].trim, [[S]]).source)"
     local output = child.command(("sh -c 'cd / && luajit -e \"%s\"'"):format(code), hosts.environment("5.1", {
       LUA_PATH = ("%s/usr/share/lua/5.1/?.lua;%s/usr/share/lua/5.1/?/init.lua"):format(root, root),
       LUA_CPATH = ("%s/usr/lib/lua/5.1/?.so"):format(root) }))
-    assert.matches("^%d+%.%d+%.%d+\ttrue\ttable", output)
+    assert.matches("^%d+%.%d+%.%d+\ttrue\ttable.*\n@marea/compat%.lua\n$", output)
     hosts.make(("uninstall DESTDIR=%s PREFIX=/usr LUA_VERSION=5.1"):format(root))
     local left = assert(io.popen("find " .. root .. " -type f | wc -l"))
     assert.equal(0, left:read("*n"))

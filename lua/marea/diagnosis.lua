@@ -44,8 +44,10 @@ local function lua_version()
 end
 
 local function library()
-  local source = debug.getinfo(1, "S").source:match "^@(.*)/[^/]*$"
-  return good("marea", ("%s, from %s"):format(require "marea"._VERSION, source or "memory"))
+  local searchpath = rawget(package, "searchpath")
+  local path = searchpath and not package.preload["marea.diagnosis"]
+    and searchpath("marea.diagnosis", package.path)
+  return good("marea", ("%s, from %s"):format(require "marea"._VERSION, path and path:match "^(.*)/" or "memory"))
 end
 
 local function how_to_mend(message)

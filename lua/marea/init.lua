@@ -57,6 +57,7 @@ local modules = { json = "marea.json", providers = "marea.providers", vector = "
 local function load_field(self, name)
   local module, from = modules[name], fields[name]
   local value
+  require "marea.core"                  -- first, as it spares Lua the parsing of the others
   local load = require("marea.compat").load
   if module then value = load(module)
   elseif from then value = load(from[1])[from[2]] end

@@ -4,15 +4,12 @@
 
 local clients = {}
 
-local LUA_PATH = "./lua/?.lua;./lua/?/init.lua;./?.lua;;"
 local PEERS = "spec/bench/peers/"
-local NODE = "env NODE_PATH=build/bench/node_modules:$NODE_PATH node "
 
 local function marea(name, label, command, version)
   return {
     name = name, label = label, core = ("build/%s/marea/core.so"):format(version),
-    command = ("env LUA_PATH='%s' LUA_CPATH='./build/%s/?.so;;' %s")
-      :format(LUA_PATH, version, command),
+    command = command,
   }
 end
 
@@ -29,7 +26,7 @@ local function lua_curl(name, label, command)
   return {
     name = name, label = "Lua-cURL, " .. label, family = "lua_curl",
     probe = ("%s -e '%s'"):format(command, LUA_CURL),
-    command = ("env LUA_PATH='%s' %s %slua_curl.lua"):format(LUA_PATH, command, PEERS),
+    command = ("%s %slua_curl.lua"):format(command, PEERS),
   }
 end
 
@@ -38,13 +35,13 @@ clients.peers = {
   lua_curl("lua_curl_jit", "LuaJIT", "luajit"),
   {
     name = "fetch_node", label = "fetch, Node", family = "node",
-    probe = NODE .. "-p '\"Node \" + process.versions.node'",
-    command = NODE .. PEERS .. "fetch.cjs",
+    probe = "node -p '\"Node \" + process.versions.node'",
+    command = "node " .. PEERS .. "fetch.cjs",
   },
   {
     name = "openai_node", label = "openai, Node", family = "node",
-    probe = NODE .. "-p '\"openai \" + require(\"openai/version\").VERSION'",
-    command = NODE .. PEERS .. "openai.cjs",
+    probe = "node -p '\"openai \" + require(\"openai/version\").VERSION'",
+    command = "node " .. PEERS .. "openai.cjs",
   },
 }
 

@@ -12,10 +12,17 @@ local OUT = process.OUT
 local TIME_LIMIT = 300
 local RAISE = "ulimit -n 65536 2>/dev/null || ulimit -n $(ulimit -Hn); "
 
+-- Where every client finds its modules; LuaJIT knows no LUA_CPATH_5_4. The shell
+-- sets it, as an `env` before a command would be measured with the command.
+local ENVIRONMENT = "unset LUA_PATH_5_4; export no_proxy=127.0.0.1"
+  .. " LUA_PATH='./lua/?.lua;./lua/?/init.lua;./?.lua;;'"
+  .. " LUA_CPATH_5_4='./build/5.4/?.so;;' LUA_CPATH='./build/5.1/?.so;;'"
+  .. ' NODE_PATH="build/bench/node_modules:$NODE_PATH"; '
+
 --- What a command prints, and whether it ended well.
 ---@return string, boolean|nil
 function process.capture(command)
-  local pipe = assert(io.popen(command))
+  local pipe = assert(io.popen(ENVIRONMENT .. command))
   local text = pipe:read("a")
   return text, pipe:close()
 end
@@ -43,7 +50,7 @@ end
 --- One run of a command: what it cost and what it printed, or nil and why.
 ---@return table<string, number>|nil, string|nil
 function process.run(command)
-  local text, ok = process.capture(("%s export no_proxy=127.0.0.1; exec timeout -k 5 %d %smeasure %s"
+  local text, ok = process.capture(("%s exec timeout -k 5 %d %smeasure %s"
     .. " 2>%sstderr 3>%scost"):format(RAISE, TIME_LIMIT, OUT, command, OUT, OUT))
   if not ok then
     local line = read_file(OUT .. "stderr"):match("[^\n]+")
