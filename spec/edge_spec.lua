@@ -18,10 +18,7 @@ describe("at the edge", function()
   local s
   local guard = faults.guard()
 
-  setup(function()
-    s = server.shared()
-    assert(faults.ask(faults.client(s:script({ faults.good() }))))
-  end)
+  setup(function() s = faults.server() end)
 
   before_each(guard.arm)
   after_each(guard.check)

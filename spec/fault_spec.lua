@@ -20,11 +20,7 @@ describe("a fault of the transport", function()
   local s
   local guard = faults.guard()
 
-  setup(function()
-    s = server.shared()
-    local f = s:script({ faults.good() })
-    assert(faults.ask(faults.client(f)))
-  end)
+  setup(function() s = faults.server() end)
 
   before_each(guard.arm)
   after_each(guard.check)

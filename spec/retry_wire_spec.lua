@@ -5,7 +5,6 @@
 local socket = require("socket")
 local faults = require("spec.support.faults")
 local marea = require("marea")
-local server = require("spec.support.server")
 
 local text, HEAD = faults.text, faults.SSE_HEAD
 
@@ -23,11 +22,7 @@ describe("a retry", function()
   local s
   local guard = faults.guard()
 
-  setup(function()
-    s = server.shared()
-    local f = s:script({ faults.good() })
-    assert(faults.ask(faults.client(f)))
-  end)
+  setup(function() s = faults.server() end)
 
   before_each(function()
     guard.arm()

@@ -4,7 +4,6 @@
 local socket = require("socket")
 local faults = require("spec.support.faults")
 local marea = require("marea")
-local server = require("spec.support.server")
 
 local text, chunk, DONE, HEAD = faults.text, faults.chunk, faults.DONE, faults.SSE_HEAD
 
@@ -14,11 +13,7 @@ describe("a clock", function()
   local s
   local guard = faults.guard()
 
-  setup(function()
-    s = server.shared()
-    local f = s:script({ faults.good() })
-    assert(faults.ask(faults.client(f)))
-  end)
+  setup(function() s = faults.server() end)
 
   before_each(guard.arm)
   after_each(guard.check)

@@ -60,6 +60,14 @@ function faults.ask(client, options, params)
   return result, err, socket.gettime() - started
 end
 
+---The bundled provider, once all that a call loads is there: what is counted
+---afterwards belongs to the calls.
+function faults.server()
+  local shared = server.shared()
+  assert(faults.ask(faults.client(shared:script({ faults.good() }))))
+  return shared
+end
+
 ---Reads a streamed answer with `next`: the text, the error, the time it took.
 ---A call that fails before there is a stream gives nil for the text.
 function faults.read(client, options, on_event)
