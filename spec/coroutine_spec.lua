@@ -113,6 +113,56 @@ describe("coroutines", function()
       assert.equal(50, done)
     end)
 
+    -- Each waits inside a generator, and then ends.
+    local function wait_in_tasks(n, wait)
+      local done = 0
+      for i = 1, n do
+        marea.spawn(function()
+          assert.equal(i, coroutine.wrap(function() wait() coroutine.yield(i) end)())
+          done = done + 1
+        end)
+      end
+      return function() return done end
+    end
+
+    it("may wait in a hundred tasks for another, or for what it gives", function()
+      for what, make in pairs {
+        ["its end"] = function() local t = marea.spawn(marea.sleep, 0.02) return function() t:await() end end,
+        ["a value"] = function()
+          local queue = marea.queue()
+          marea.spawn(function() marea.sleep(0.02) for i = 1, 100 do queue:put(i) end end)
+          return function() queue:get() end
+        end,
+        ["a place"] = function()
+          local gate = marea.semaphore(3)
+          return function() gate:with(marea.sleep, 0.001) end
+        end,
+      } do
+        marea.run(function()
+          local done = wait_in_tasks(100, make())
+          local deadline = core.now() + 20
+          while done() < 100 and core.now() < deadline do marea.sleep(0.005) end
+          assert.equal(100, done(), what)
+        end)
+      end
+    end)
+
+    it("share a client's limits: no more than may run at once do, and all get their turn", function()
+      local client = client_of(calls.replying(), { limits = { concurrent = 2 } })
+      marea.run(function()
+        local done = wait_in_tasks(30, function() assert.equal("hola", client:ask("x").output_text) end)
+        local deadline = core.now() + 20
+        while done() < 30 and core.now() < deadline do marea.sleep(0.005) end
+        assert.equal(30, done())
+      end)
+    end)
+
+    it("wait side by side, not one after the other", function()
+      local started = core.now()
+      marea.run(function() wait_in_tasks(100, function() marea.sleep(0.05) end) end)
+      assert.is_true(core.now() - started < 2.5)
+    end)
+
     it("may run a scheduler of their own: each of its coroutines gets its answer", function()
       local client, got = client_of(calls.replying()), {}
       local threads = {}
@@ -224,8 +274,17 @@ describe("coroutines", function()
       end)
     end)
 
-    it("says so when what it waits for is stuck under it", function()
+    -- Runs f while another task goes on and on: nothing is ever still.
+    local function beside_a_beat(f)
       marea.run(function()
+        local beating = marea.spawn(function() while true do marea.sleep(0.002) end end)
+        f()
+        beating:cancel()
+      end)
+    end
+
+    it("says so when the task it waits for is stuck under it", function()
+      beside_a_beat(function()
         local err
         local outer = marea.spawn(function()
           coroutine.wrap(function() marea.sleep(0.02) end)()
@@ -233,8 +292,22 @@ describe("coroutines", function()
         marea.spawn(function()
           coroutine.wrap(function() err = failure(outer.await, outer) end)()
         end):await()
-        assert.matches("nothing is left that could end this wait", err)
+        assert.matches("that task can't end while this one waits for it", err)
         outer:await()
+      end)
+    end)
+
+    it("says so when those under it hold all the places that limits allow", function()
+      local slow = server.shared():script({ { { sleep = 0.1 }, { sse = { server.chunk_json { content = "a" } } } } })
+      local limited = client_of(slow, { limits = { concurrent = 1 } })
+      beside_a_beat(function()
+        local late = marea.spawn(function()
+          marea.sleep(0.02)
+          return coroutine.wrap(function() return failure(limited.ask, limited, "x") end)()
+        end)
+        marea.sleep(0)                       -- it begins: what has not would wait
+        coroutine.wrap(function() open(limited):close() end)()
+        assert.matches("the limits let no call begin before others end", late:await())
       end)
     end)
   end)

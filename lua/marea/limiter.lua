@@ -56,6 +56,7 @@ function limiter.new(limits)
     running = 0,
     windows = windows,
     nstarts = 0,
+    holders = {},                 -- tasks by the number of their start
     line = any and sync.line() or { n = 0 },
     timer = nil, rings = nil,     -- when the count allows the next
   }, metatable)
@@ -112,10 +113,23 @@ local function has_place(self)
   return not self.concurrent or self.running < self.concurrent
 end
 
+--- Do as many run at once as may?
+---@package
+---@return boolean
+function methods:is_full()
+  return not has_place(self)
+end
+
+local function hold(self, number, task)
+  self.holders[number] = task
+  if task then task.holds = self end
+end
+
 -- Returns the number of the start.
-local function note_start(self, now)
+local function note_start(self, now, task)
   local number = self.nstarts
   self.running, self.nstarts = self.running + 1, number + 1
+  hold(self, number, task)
   for _, window in ipairs(self.windows) do
     window.starts[number % window.n] = now + window.way
   end
@@ -124,7 +138,7 @@ end
 
 -- `moment`: when it had been counted at the latest; 0: it never began.
 local function note_end(self, number, moment)
-  self.running = self.running - 1
+  self.running, self.holders[number] = self.running - 1, nil
   for _, window in ipairs(self.windows) do
     local at = number % window.n
     if self.nstarts - number <= window.n and moment < window.starts[at] then window.starts[at] = moment end
@@ -157,7 +171,8 @@ function pump(self)
     local now, moment = core.now(), next_start(self)
     if moment > now then return ring_at(self, moment, now) end
     local number = note_start(self, now)
-    if not self.line:serve(number) then note_end(self, number, 0) end
+    local place = self.line:serve(number)
+    if place then hold(self, number, place.task) else note_end(self, number, 0) end
   end
 end
 
@@ -179,9 +194,26 @@ end
 
 local function nothing() end
 
+local HOPELESS = "the limits let no call begin before others end, and those can't go on before this one ends:"
+  .. " call in the task itself, not in a coroutine of its own"
+
+-- Who waits without yielding waits on top of others, in vain where it is those
+-- who hold all the places, and nobody else reads what they opened.
+local function is_hopeless(self)
+  if has_place(self) then return nil end
+  local count = 0
+  for _, task in pairs(self.holders) do
+    if not loop.is_beneath(task) or loop.is_read_by_another(task) then return nil end
+    count = count + 1
+  end
+  return count == self.running and HOPELESS or nil
+end
+
 -- Waits in line until `deadline` (nil: for ever). The start's number if served.
 local function wait_in_line(self, deadline)
   local place = self.line:join()
+  place.task = loop.current()
+  if not place.waiter.co then place.waiter.hopeless = function() return is_hopeless(self) end end
   local timer, id
   if deadline then
     timer, id = loop.engine():timer(deadline - core.now())
@@ -208,7 +240,7 @@ function methods:enter(deadline)
   if not self.concurrent and not self.windows[1] then return nothing end
   local now = core.now()
   if self.line.n == 0 and has_place(self) and next_start(self) <= now then
-    return place_of(self, note_start(self, now))
+    return place_of(self, note_start(self, now, loop.current()))
   end
   local number, cancelled = wait_in_line(self, deadline)
   if number and not cancelled then return place_of(self, number) end

@@ -24,8 +24,10 @@ local finished             -- called with a task whose coroutine is dead
 local PARKED = {}          -- what a task yields; anything else came from others
 local over                 -- the moment to give the host control back, if any
 local passed_over          -- did the queue wait when that moment came?
-local nested = 0           -- calls that drive the loop, each on top of the last
-local MAX_NESTED = 8
+local frames, nested = {}, 0     -- who waits driving the loop, each on top of the last
+local MAX_NESTED = 8       -- from here on, who can wait alone does
+local FULL, MOST_NESTED = 32, 48   -- from where no task begins on top, and none may wait so; C's stack holds some 60
+local held = {}            -- tasks that begin when it is less deep
 local DIED = "the task's coroutine was ended by somebody else"
 
 -- The library's own libuv loop.
@@ -164,15 +166,34 @@ function loop.is_stuck()
   return not loop.has_queued()
 end
 
+-- They are queued again, and held again where it still is as it was.
+local function begin_held()
+  for i = 1, #held do
+    enqueue(held[i])
+    held[i] = nil
+  end
+end
+
+-- Why the wait can't end, if that is certain: who could end it lies beneath.
+-- What was dropped gives its place back when it is collected.
+local function is_hopeless(waiter)
+  if not waiter.hopeless or not waiter.hopeless() then return nil end
+  collectgarbage()
+  return not waiter.awake and waiter.hopeless()
+end
+
 -- Drives the loop until the record is awake, or says why that can't be, or that
 -- the task was cancelled.
 local function drive(waiter, task)
   local quiet = waiter.id and nested > MAX_NESTED
   while not waiter.awake do
     if task and task.cancelled then return task.cancelled end
+    local why = is_hopeless(waiter)
+    if why then return why end
     local ok, alive = loop.pcall(loop.turn, nil, quiet)
     if not ok then return alive end
     if not alive and not waiter.awake then
+      begin_held()
       if not quiet and loop.is_stuck() and not waiter.awake then
         return "nothing is left that could end this wait"
       end
@@ -193,17 +214,40 @@ end
 
 -- Waits without yielding. Other tasks run meanwhile, on top of this one, and
 -- may come here too: where that goes deep, who waits for the engine alone lets
--- them wait, or C's stack would not hold them. What prevents the wait is
+-- them wait, and none begins, or C's stack would not hold them. What prevents the wait is
 -- returned, as a cancellation is: the caller has things to put in order before
 -- it raises.
 local function block(waiter, task)
   if not loop.driver().turn then
     return "this call would block the host's loop: make it inside marea.spawn"
   end
+  if nested == MOST_NESTED and not waiter.id then
+    return "too many tasks wait inside coroutines of their own, each on top of the last: wait in the task itself"
+  end
   nested = nested + 1
+  frames[nested], waiter.task = waiter, task
   local cancelled = drive_freely(waiter, task)
+  frames[nested] = nil
   nested = nested - 1
+  begin_held()
   return cancelled
+end
+
+--- Whether a task can't go on before the caller does: it has called, through
+--- coroutines of its own and what runs on top of them, the caller.
+---@param task marea.Task|nil
+---@return boolean
+function loop.is_beneath(task)
+  return task ~= nil and status(task.co) == "normal"
+end
+
+--- Whether another task than its owner waits for one of those a task owns.
+function loop.is_read_by_another(task)
+  for transfer in pairs(task.owned or {}) do
+    local waiter = type(transfer) == "userdata" and waiting[transfer:id()]
+    if waiter and waiter ~= task and waiter.co then return true end
+  end
+  return false
 end
 
 --- The waiter to be woken with `loop.wake` when the caller may go on.
@@ -267,6 +311,12 @@ function loop.poke()
   if driver.poke then driver.poke(engine) end
 end
 
+-- Whether the host wants control back, or who drives the loop can go on: all that
+-- is started now would be on top of it.
+local function is_time()
+  return over and core.now() >= over or nested > 0 and frames[nested].awake
+end
+
 local function wake_ready(e, quiet)
   local id = e:ready()
   while id do
@@ -276,7 +326,7 @@ local function wake_ready(e, quiet)
       if not quiet and type(waiter) == "table" and waiter.co then
         waiter.awake = true
         loop.resume(waiter)
-        if over and core.now() >= over then return true end
+        if (over or nested > 0) and is_time() then return true end
       else
         loop.wake(waiter)
       end
@@ -285,15 +335,28 @@ local function wake_ready(e, quiet)
   end
 end
 
+-- Whether a task had better not begin on top of all that waits: because it is too
+-- deep, or since it may want what one beneath has and gives back in a while.
+local function is_crowded()
+  if nested >= FULL then return true end
+  if not frames[nested].id then return false end
+  for i = 1, nested do
+    local task = frames[i].task
+    if task and task.holds and task.holds:is_full() then return true end
+  end
+  return false
+end
+
 -- As `wake_ready`: true where the limit left some for another time.
 local function run_queue()
   for _ = 1, nqueued do            -- what is added meanwhile waits a turn
     if not first then return end
     local task = dequeue()
     local state = status(task.co)
-    if state == "dead" then finished(task, false, DIED)   -- if nobody saw it die
+    if task.f and nested > 0 and is_crowded() then held[#held + 1] = task
+    elseif state == "dead" then finished(task, false, DIED)   -- if nobody saw it die
     elseif task.awake and state == "suspended" then loop.resume(task) end
-    if over and core.now() >= over then return true end
+    if (over or nested > 0) and is_time() then return true end
   end
 end
 

@@ -7,12 +7,14 @@ local loop = require "marea.loop"
 
 local sync = {}
 
--- A line of people waiting: `serve` wakes the first and hands it a value.
+-- A line of people waiting: `serve` wakes the first and hands it a value. Of those
+-- who can't yield only the last can go on, since the others lie beneath it: it is
+-- served before them all.
 local Line = {}
 Line.__index = Line
 
 function sync.line()
-  return setmetatable({ first = 1, last = 0, n = 0 }, Line)
+  return setmetatable({ first = 1, last = 0, n = 0, blocking = 0 }, Line)
 end
 
 --- Takes a place at the end.
@@ -21,14 +23,20 @@ function Line:join(value)
   self.last = self.last + 1
   self[self.last] = place
   self.n = self.n + 1
+  if not place.waiter.co then self.blocking = self.blocking + 1 end
   return place
+end
+
+local function count_out(self, place)
+  self.n = self.n - 1
+  if not place.waiter.co then self.blocking = self.blocking - 1 end
 end
 
 --- Gives a place up, if it has not been served yet.
 function Line:leave(place)
   if place.served or place.gone then return false end
   place.gone = true
-  self.n = self.n - 1
+  count_out(self, place)
   return true
 end
 
@@ -44,20 +52,31 @@ end
 
 -- A task whose coroutine somebody closed could not leave.
 local function is_there(place)
-  return not place.gone and (place.waiter.status or "running") == "running"
+  return not place.gone and not place.served and (place.waiter.status or "running") == "running"
+end
+
+local function hand_over(self, place, value)
+  if not place.gone then count_out(self, place) end
+  place.served = true
+  if value ~= nil then place.value = value end
+  loop.wake(place.waiter)
+  return place
+end
+
+local function topmost(self)
+  for i = self.last, self.first, -1 do
+    local place = self[i]
+    if not place.waiter.co and is_there(place) then return place end
+  end
 end
 
 function Line:serve(value)
+  if self.blocking > 0 then return hand_over(self, topmost(self), value) end
   while self.first <= self.last do
     local place = self[self.first]
     self[self.first], self.first = nil, self.first + 1
-    if not place.gone then self.n = self.n - 1 end
-    if is_there(place) then
-      place.served = true
-      if value ~= nil then place.value = value end
-      loop.wake(place.waiter)
-      return place
-    end
+    if is_there(place) then return hand_over(self, place, value) end
+    if not place.gone and not place.served then count_out(self, place) end
   end
 end
 
@@ -75,14 +94,27 @@ function sync.semaphore(n)
   return setmetatable({ n = n, free = n, line = sync.line() }, semaphore_mt)
 end
 
+--- Are all places taken?
+---@package
+---@return boolean
+function semaphore:is_full()
+  return self.free == 0
+end
+
+-- So that no task begins on top of this one only to wait for its place.
+local function note_holder(self)
+  local task = loop.current()
+  if task then task.holds = self end
+end
+
 --- Takes a place, waiting for one if need be.
 function semaphore:acquire()
   if self.free > 0 then
     self.free = self.free - 1
-    return
+    return note_holder(self)
   end
   local place, cancelled = self.line:wait()
-  if not cancelled then return end
+  if not cancelled then return note_holder(self) end
   if place.served then self:release() end
   error(cancelled, 0)
 end

@@ -164,7 +164,8 @@ end
 local function make(f, ...)
   -- Beside these it has at times: `results`, packed, once done; `error`;
   -- `cancelled`, the error, once asked to stop; `id`, while it waits for one;
-  -- `waiters`, to be woken when it ends; `owned`, once it has started.
+  -- `waiters`, to be woken when it ends; `owned`, once it has started; `holds`,
+  -- the semaphore or the limits it last took a place of.
   local t = setmetatable({
     status = "running",
     co = coroutine.create(body),   -- given the task when it is first resumed
@@ -213,11 +214,14 @@ local function remove(list, item)
   end
 end
 
+local BENEATH = "that task can't end while this one waits for it inside a coroutine of its own: wait in the task itself"
+
 -- Waits until t has ended. Returns as loop.suspend does.
 local function join(t)
   t.claimed = true
   while t.status == "running" do
     local waiter = loop.waiter()
+    if not waiter.co and loop.is_beneath(t) then return BENEATH end
     add_waiter(t, waiter)
     local cancelled = loop.suspend(waiter)
     if t.status == "running" then remove(t.waiters, waiter) end
@@ -291,20 +295,20 @@ end
 -- Waits until `enough(t)` is true of a task that has ended, or all have.
 -- Returns that task; cancels the rest, and everything if the caller is.
 local function wait_for(tasks, enough)
-  local pending = #tasks
-  local found, waiter, woken, latest
-  local function ended(t)          -- twice, where memory was too short for once
-    if t ~= latest then pending = pending - 1 end
-    latest = t
+  local pending, over = #tasks, {}
+  local found, waiter, woken
+  local function ended(t, i)          -- twice, where memory was too short for once
+    if not over[i] then pending = pending - 1 end
+    over[i] = true
     if not found and enough(t) then found = t end
     if waiter and not woken and (found or pending == 0) then
       loop.wake(waiter)
       woken = true
     end
   end
-  for _, t in ipairs(tasks) do
-    if t.status ~= "running" then ended(t)
-    else add_waiter(t, function() ended(t) end) end
+  for i, t in ipairs(tasks) do
+    if t.status ~= "running" then ended(t, i)
+    else add_waiter(t, function() ended(t, i) end) end
   end
   local cancelled
   if not found and pending > 0 then
