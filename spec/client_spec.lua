@@ -345,6 +345,64 @@ describe("client:request", function()
     assert.equal("s", client:request({ path = "a" }).data)
   end)
 
+  local function typed(body, kind)
+    return { { status = 200, body = body, headers = { ["content-type"] = kind } } }
+  end
+
+  -- Files of a batch are lines of JSON, under the one name or the other.
+  local lines = { ['{"id":1,"error":null}\n{"id":2,"error":{"message":"of that line"}}\n'] = "application/octet-stream",
+    ['{"id":1,"error":{"message":"of the line"}}\n'] = "application/octet-stream",
+    ['{"id":1}\n{"id":2}\n'] = "application/x-ndjson", ['{"id":3}\n{"id":4}\n'] = "application/jsonl",
+    ["[section]\nname = 1\n"] = "text/plain", ["{not JSON} in a log"] = "text/plain; charset=utf-8" }
+
+  for body, kind in pairs(lines) do
+    it(("takes as it is what isn't said to be JSON: %s, %q"):format(kind, body:sub(1, 12)), function()
+      local f = script({ typed(body, kind) })
+      local result = assert(client_of(f):request({ path = "files/f/content" }))
+      assert.equal(body, result.data)
+      assert.equal(kind:match("^[^;]+"), result.content_type)
+      local stream = assert(client_of(f):request({ path = "files/f/content", stream = true }))
+      local pieces = {}
+      for piece in stream:bytes() do pieces[#pieces + 1] = piece end
+      assert.equal(body, table.concat(pieces))
+    end)
+  end
+
+  it("decodes what is said to be JSON, by whatever name", function()
+    for _, kind in ipairs({ "application/json", "text/json", "application/hal+json; charset=utf-8" }) do
+      local f = script({ typed('{"a":1}', kind) })
+      assert.equal(1, assert(client_of(f):request({ path = "a" })).a, kind)
+      assert.equal(1, assert(client_of(f):request({ path = "a", stream = true })):result().a, kind)
+    end
+  end)
+
+  local function stream_of(...)
+    return assert(client_of(script({ { { sse = { ... } } } })):request({ path = "a", stream = true }))
+  end
+
+  it("takes for an error only what says that it is one", function()
+    for _, body in ipairs({ '{"message":"queued","code":"QUEUED"}', '{"detail":"low","price":3}' }) do
+      local result = assert(client_of(script({ typed(body, "application/json") })):request({ path = "a" }))
+      assert.same(json.decode(body), json.decode(json.encode(result)))
+      local seen = 0
+      for _ in stream_of(body, '{"type":"end"}'):chunks() do seen = seen + 1 end
+      assert.equal(2, seen)
+    end
+    for _, says in ipairs({ '"error":{"code":1}', '"object":"error"', '"type":"error"' }) do
+      local body = "{" .. says .. ',"message":"no"}'
+      local _, err = client_of(script({ typed(body, "application/json") })):request({ path = "a" })
+      assert.equal("server", err.kind)
+      local _, broken = stream_of(body):result()
+      assert.equal("stream", broken.kind)
+      assert.equal("no", broken.message)
+    end
+  end)
+
+  it("takes for an error, in a stream of choices, what is one there", function()
+    local _, err = stream_of(server.chunk_json({ content = "a" }), '{"message":"no","code":500}'):result()
+    assert.equal("stream", err.kind)
+  end)
+
   it("streams any events", function()
     local f = script({ { { sse = { '{"a":1}', '{"b":2}' } } } })
     local seen = {}

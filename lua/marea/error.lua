@@ -353,23 +353,25 @@ local function is_failure_code(code)
   return code ~= nil and code:lower() ~= "ok" and code:lower() ~= "success"
 end
 
--- Errors without the `error` envelope: vLLM's, FastAPI's, NanoGPT's and the
--- flat one of an `event: error`.
-local function is_bare_error(t)
-  if has_result(t) then return false end
-  if t.object == "error" or t.type == "error" then return true end
-  if has_content(t.detail) then return true end
-  return text_of(t.message) ~= nil and is_failure_code(scalar(t.code))
+--- Whether a decoded 200 body or stream chunk says itself that it is an error.
+--- `error` that is null, false, {} or "" is none: some send it with every answer.
+---@param t any
+---@return boolean
+function Error.is_error_envelope(t)
+  if type(t) ~= "table" then return false end
+  if has_content(t.error) then return true end
+  return (t.object == "error" or t.type == "error") and not has_result(t)
 end
 
---- Whether a decoded 200 body or stream chunk is an error. `error` that is
---- null, false, {} or "" is none: some send it with every answer.
+--- Whether it is an error, said or not: those of FastAPI and NanoGPT show only in
+--- what they hold, and what they lack.
 ---@param t any
 ---@return boolean
 function Error.is_error_payload(t)
-  if type(t) ~= "table" then return false end
-  if has_content(t.error) then return true end
-  return is_bare_error(t)
+  if Error.is_error_envelope(t) then return true end
+  if type(t) ~= "table" or has_result(t) then return false end
+  if has_content(t.detail) then return true end
+  return text_of(t.message) ~= nil and is_failure_code(scalar(t.code))
 end
 
 -- Finding the kind -------------------------------------------------------------

@@ -94,4 +94,10 @@ function mime.is_text(kind)
   return kind:find("^text/") ~= nil or kind == "application/x-subrip"
 end
 
+--- Whether a body of this type is one value of JSON. Lines of JSON are not:
+--- application/jsonl, application/x-ndjson.
+function mime.is_json(kind)
+  return kind:find("%f[%w]json$") ~= nil
+end
+
 return mime

@@ -9,18 +9,24 @@ local result = require "marea.result"
 
 local reading = {}
 
-local function is_json(answer, first)
-  if first == "{" or first == "[" then return true end
+-- Where JSON is all that can come, its look counts for more than its type. Any
+-- endpoint may give what only looks like it: a log, or lines of JSON.
+local function is_json(answer, endpoint, first)
   local kind = answer:media_type()
-  return kind == "" or kind:find("json", 1, true) ~= nil
+  if kind == "" then return true end
+  if endpoint.any then return mime.is_json(kind) end
+  return first == "{" or first == "[" or kind:find("json", 1, true) ~= nil
+end
+
+-- What has the look of an error may be what any endpoint was asked for.
+local function is_error(value, endpoint)
+  if endpoint.any then return Error.is_error_envelope(value) end
+  return (value.error ~= nil or value.choices == nil) and Error.is_error_payload(value)
 end
 
 -- A 200 that says it failed, or says nothing.
 local function judge_value(call, answer, value, endpoint)
-  local suspicious = value.error ~= nil or value.choices == nil
-  if suspicious and Error.is_error_payload(value) then
-    return fault.said(call, answer, value)
-  end
+  if is_error(value, endpoint) then return fault.said(call, answer, value) end
   if value.status == "failed" and value.object == "response" then
     return fault.of_answer(call, answer, call.whole and "server" or "stream", "the response failed")
   end
@@ -76,7 +82,7 @@ function reading.result(call, answer, endpoint, params)
     if endpoint.any then return result.new({}, answer) end
     return nil, fault.of_answer(call, answer, "protocol", "the answer is empty")
   end
-  if is_json(answer, first) then return decode(call, answer, endpoint, params) end
+  if is_json(answer, endpoint, first) then return decode(call, answer, endpoint, params) end
   if endpoint.any then return as_it_is(call, answer) end
   return nil, fault.of_answer(call, answer, "protocol", "expected JSON, got " .. answer:media_type())
 end

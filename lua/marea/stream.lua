@@ -133,8 +133,10 @@ local function choose_gather(s, chunk)
   else s.strange = chunk.type ~= "ping" end
 end
 
-local function is_error(chunk, kind)
+-- What has the look of an error may be what any endpoint was asked for.
+local function is_error(s, chunk, kind)
   if kind == "error" or chunk.type == "error" then return true end
+  if s.call.any and not s.chosen then return Error.is_error_envelope(chunk) end
   return (chunk.error ~= nil or chunk.choices == nil) and Error.is_error_payload(chunk)
 end
 
@@ -160,7 +162,7 @@ end
 -- Takes in a chunk that was decoded: its events go to the queue.
 local function take_chunk(s, chunk, kind)
   if type(chunk) ~= "table" then return end
-  if is_error(chunk, kind) then return fail_as_said(s, chunk) end
+  if is_error(s, chunk, kind) then return fail_as_said(s, chunk) end
   if s.fast then collect(s) end     -- before one was learnt, none was taken by its shape
   s.quick = nothing      -- what comes of it goes before any text that follows
   if not s.chosen then choose_gather(s, chunk) end
@@ -622,6 +624,14 @@ local function looks_like_events(text)
   return text:find("^[\r\n]*:") or text:find("^[\r\n]*%a+[:\r\n]") and not text:find("^%s*[{<]")
 end
 
+-- Is the answer one value of JSON, or text that stands for one? Of what looks like
+-- it, any endpoint may give lines, or files.
+local function is_one_value(call, kind, start)
+  if kind == "" then return start:find("^%s*[{%[]") ~= nil end
+  if call.any then return mime.is_json(kind) end
+  return kind:find("json", 1, true) ~= nil or call.text and mime.is_text(kind)
+end
+
 --- Makes a stream of an answer whose body has begun; or returns nil, err.
 ---@param call marea.Call
 ---@param answer marea.Answer
@@ -637,10 +647,7 @@ function stream.open(call, answer, read, ...)
     answer.transfer:read_as("events")
     return (new(call, answer))
   end
-  local is_text = call.text and mime.is_text(kind)
-  if kind:find("json", 1, true) or is_text or kind == "" and start:find("^%s*[{%[]") then
-    return from_json(call, answer, read, ...)
-  end
+  if is_one_value(call, kind, start) then return from_json(call, answer, read, ...) end
   if call.any and kind ~= "text/html" then return stream.raw(call, answer) end
   answer.body = answer.transfer:peek(200)
   return refuse(call, answer, ("expected an event stream, got %s: %s"):format(
