@@ -75,11 +75,12 @@ describe("an embedding", function()
     end
   end)
 
-  it("that the server gives as numbers although asked for base64 stays a list", function()
-    local f = scripted { reply '[{"index":0,"embedding":[0.5,0.25]}]' }
-    local result = assert(client_of(f).embeddings:create { input = "a", encoding_format = "base64" })
-    assert.same({ 0.5, 0.25 }, { result.data[1].embedding[1], result.data[1].embedding[2] })
-    assert.equal("table", type(result.data[1].embedding))
+  it("that the server gives as numbers although asked for base64 is a vector all the same", function()
+    local f = scripted { reply '[{"index":1,"embedding":"AACAPwAAAD8="},{"index":0,"embedding":[0.5,2]}]' }
+    local result = assert(client_of(f).embeddings:create { input = texts(2), encoding_format = "base64" })
+    local first, second = result.data[1].embedding, result.data[2].embedding
+    assert.same({ 0.5, 2 }, first:totable())
+    assert.equal(1.5, first:dot(second))
   end)
 
   it("that nobody asked for in base64 stays what it is", function()
@@ -191,6 +192,9 @@ describe("the order of embeddings", function()
     local f = scripted { { { status = 200, body = "[[1,2],[3,4]]" } } }
     local result = assert(client_of(f).embeddings:create { input = texts(2) })
     assert.equal(3, result.data[2][1])
+    local packed = scripted { { { status = 200, body = "[[1,2],[3,4]]" } } }
+    result = assert(client_of(packed).embeddings:create { input = texts(2), encoding_format = "base64" })
+    assert.equal(3, result.data[2][1])
   end)
 end)
 
@@ -228,6 +232,24 @@ describe("an answer that is none", function()
   it("with what is no base64, or an empty text, is a decode error", function()
     for _, text in ipairs { "", "hola!", "AACAP", "AACA Pw==" } do
       assert.equal("decode", (kind('{"data":[{"embedding":"' .. text .. '"}]}', { encoding_format = "base64" })), text)
+    end
+  end)
+
+  it("with numbers in place of base64 that make no vector is a decode error that names the place", function()
+    for _, list in ipairs { "[]", "{}", '["a"]', "[[1]]", "[1e300]" } do
+      local k, message = kind('{"data":[{"embedding":[1]},{"embedding":' .. list .. "}]}",
+        { input = texts(2), encoding_format = "base64" })
+      assert.equal("decode", k, list)
+      assert.matches("^data%[2%]%.embedding: [^:]+$", message)
+    end
+  end)
+
+  it("with nothing in place of base64 is a protocol error that names the place", function()
+    for _, item in ipairs { '{"embedding":null}', '{"embedding":false}', '{"embedding":3}', '{"index":1}' } do
+      local k, message = kind('{"data":[{"embedding":[1]},' .. item .. "]}",
+        { input = texts(2), encoding_format = "base64" })
+      assert.equal("protocol", k, item)
+      assert.matches("data%[2%]", message)
     end
   end)
 

@@ -48,19 +48,30 @@ local function count_inputs(input)
   return type(input) == "table" and type(input[1]) ~= "number" and #input or nil
 end
 
--- Why a base64 text did not become a vector, or nil.
-local function find_broken(data)
+-- Makes a vector of what came in place of base64 that could be decoded: numbers,
+-- from servers that know no other form. Else returns what is wrong with it.
+local function pack(item)
+  local given = item.embedding
+  if type(given) == "userdata" and not compat.is_null(given) then return nil end
+  if type(given) == "string" then return "decode", select(2, vector.from_base64(given)) end
+  if type(given) ~= "table" then return "protocol", "it is missing" end
+  local ok, made = pcall(vector, given)
+  if not ok then return "decode", (made:gsub("^.-marea%.vector: ", "")) end
+  item.embedding = made
+end
+
+-- Makes each embedding a vector, or returns the kind of error and a message.
+local function pack_all(data)
   for i, item in ipairs(data) do
-    local text = type(item) == "table" and item.embedding
-    if type(text) == "string" then
-      local _, why = vector.from_base64(text)
-      return ("data[%d].embedding: %s"):format(i, why)
+    if type(item) == "table" and item[1] == nil then      -- of a bare list of lists each is as it came
+      local kind, why = pack(item)
+      if kind then return kind, ("data[%d].embedding: %s"):format(i, why) end
     end
   end
 end
 
---- Puts an answer's vectors in order. Returns the kind of error and a message
---- where it is not what was asked for.
+--- Puts an answer's vectors in order, packed where base64 was asked for. Returns
+--- the kind of error and a message where it is not what was asked for.
 ---@param result table
 ---@param params table
 ---@return string|nil kind, string|nil message
@@ -72,8 +83,10 @@ function embeddings.judge(result, params)
   if wanted and #data ~= wanted then
     return "protocol", ("%d inputs, but %d embeddings in the answer"):format(wanted, #data)
   end
-  local broken = params.encoding_format == "base64" and find_broken(data)
-  if broken then return "decode", broken end
+  if params.encoding_format == "base64" then
+    local kind, message = pack_all(data)
+    if kind then return kind, message end
+  end
   if are_indexed(data) then table.sort(data, by_index) end
 end
 
