@@ -396,6 +396,64 @@ describe("a secret", function()
     end
   end)
 
+  -- Keys that go in the query, as Google takes them, and servers that quote them.
+  describe("in a query", function()
+    local odd = "canary+key/4711"
+    local encoded = "canary%2Bkey%2F4711"
+    local said = ('{"error":{"message":"API key %s not valid, nor %s","details":["%s"]}}'):format(QUERY, odd, encoded)
+    local refusal = { status = 400, body = said, headers = { ["x-echo"] = QUERY } }
+
+    local function keep_told()
+      return { request = keep(told), response = keep(told), retry = keep(told) }
+    end
+
+    local calls = {
+      ["of base_url"] = function(f)
+        return faults.ask(faults.client({ base_url = f.base_url .. "?key=" .. QUERY .. "&sig=" .. encoded },
+          { on = keep_told() }))
+      end,
+      ["of a call"] = function(f)
+        return faults.ask(faults.client(f, { on = keep_told() }), { query = { key = QUERY, access_token = odd } })
+      end,
+      ["of a GET"] = function(f)
+        return faults.client(f, { on = keep_told() }).models:list({ key = QUERY, access_token = odd })
+      end,
+      ["of client:request"] = function(f)
+        return faults.client(f, { on = keep_told() }):request { path = "x?key=" .. QUERY, query = { token = odd } }
+      end,
+    }
+
+    for name, call in pairs(calls) do
+      it(name .. " isn't shown where the server says it aloud", function()
+        local f = s:script({ refusal })
+        local _, err = call(f)
+        assert.equal("bad_request", err.kind)
+        assert.equal("API key [redacted] not valid, nor [redacted]", err.message)
+        assert_clean(err, "err")
+        assert_clean(told, "hooks")
+        assert.truthy(f.requests()[1].target:find(QUERY, 1, true))
+        assert.truthy(f.requests()[1].target:find(encoded, 1, true))
+      end)
+    end
+
+    it("isn't shown by where a redirect led", function()
+      local f = s:script({ { status = 302, headers = { location = "other" } }, refusal })
+      local _, err = faults.client(f).models:list({ key = QUERY, token = odd })
+      assert.equal(2, #f.requests())
+      assert.equal("bad_request", err.kind)
+      assert_clean(err, "err")
+    end)
+
+    it("isn't in err.partial of a stream that breaks", function()
+      local f = s:script({ { { send = faults.SSE_HEAD .. faults.text("your key: " .. QUERY) }, { fin = true } } })
+      local stream = assert(faults.client(f).chat.completions:create(
+        { messages = faults.messages, stream = true }, { query = { key = QUERY } }))
+      local _, err = stream:result()
+      assert.equal("truncated", err.kind)
+      assert_clean(err, "err")
+    end)
+  end)
+
   it("or not, what a server says is cut and made harmless", function()
     local body = '{"error":{"message":"' .. ("x"):rep(5 * 1024 * 1024) .. '\\u001b[31m\\u0007"}}'
     local f = s:script({ { status = 400, body = body },

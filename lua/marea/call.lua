@@ -14,6 +14,7 @@ local calls = {}
 ---@field settings table of the client
 ---@field method string
 ---@field url string
+---@field first_url string|nil where it was to go, once redirected
 ---@field body string|nil
 ---@field form table[]|nil instead of a body: its parts (form.lua)
 ---@field content_type string|false|nil of the body; false for that of a form
@@ -43,7 +44,7 @@ local methods = {}
 
 --- The function that blanks what is secret in it.
 function methods:blanker()
-  return secrets.blanker(self.settings, self.key, self.headers, self.earlier_keys)
+  return secrets.blanker(self)
 end
 
 --- What is sent but for the body, looked up anew for each try; or nil and an

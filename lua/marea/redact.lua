@@ -121,18 +121,25 @@ local function is_secret_name(name)
   return false
 end
 
--- One parameter: the first = with a name before it parts it. Step by step, since
--- a pattern would take long where there is none.
-local function blank_pair(pair)
+-- Where the value of a parameter begins, if it has one and is named like a secret:
+-- the first = with a name before it parts it. Step by step, since a pattern would
+-- take long where there is none.
+local function secret_at(pair)
   local from, equals = 1, pair:find("=", 1, true)
   while equals do
     local name = pair:sub(from, equals - 1):gsub("^.*%?", "")
-    if name ~= "" then
-      if equals == #pair or not is_secret_name(name) then return nil end
-      return pair:sub(1, equals) .. BLANK
-    end
+    if name ~= "" then return equals < #pair and is_secret_name(name) and equals + 1 or nil end
     from, equals = equals + 1, pair:find("=", equals + 1, true)
   end
+end
+
+local function blank_pair(pair)
+  local at = secret_at(pair)
+  return at and pair:sub(1, at - 1) .. BLANK
+end
+
+local function split_query(url)
+  return url:match("^([^?#]*)(.*)$")
 end
 
 --- `url` without its userinfo and without the values of query parameters that
@@ -147,8 +154,22 @@ function redact.url(url)
     local authority, tail = rest:match("^([^/?#]*)(.*)$")
     url = scheme .. authority:gsub("^.*@", BLANK .. "@") .. tail
   end
-  local before, after = url:match("^([^?#]*)(.*)$")
+  local before, after = split_query(url)
   return before .. after:gsub("[^&#;]+", blank_pair)
+end
+
+--- The values of query parameters that are named like a secret, as they stand in
+--- `url`.
+---@param url string
+---@return string[]
+function redact.query_secrets(url)
+  local _, query = split_query(url)
+  local out = {}
+  for pair in query:gmatch("[^&#;]+") do
+    local at = secret_at(pair)
+    if at then out[#out + 1] = pair:sub(at) end
+  end
+  return out
 end
 
 local secret_headers = {

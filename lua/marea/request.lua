@@ -193,6 +193,7 @@ function request.send(call)
     if answer then return answer end
     local target = redirect.target(call, err, fields)
     if target and followed < MAX_REDIRECTS then
+      call.first_url = call.first_url or call.url
       call.url, followed = target, followed + 1
     else
       if target then err.message = "too many redirects" end
