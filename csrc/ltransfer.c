@@ -323,7 +323,7 @@ static int t_rest (lua_State *L) {
   struct ltransfer *l = (struct ltransfer *)check(L);
   struct sse_event ev;
   pin(L, l);
-  if (sse_finish(&l->transfer.in, &ev) != SSE_EVENT) return unpin(l, 0);
+  if (!transfer_rest(&l->transfer, &ev)) return unpin(l, 0);
   take_in_hand(l);
   if (!is_done(&ev)) return unpin(l, push_event(L, &ev));
   lua_pushboolean(L, 1);

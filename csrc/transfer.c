@@ -581,15 +581,21 @@ int transfer_wait (struct transfer *t) {
 }
 
 
+static int is_event (struct transfer *t, int state) {
+  if (state == SSE_ERROR) stop(t, "too_large", why_no_event(t));
+  return state == SSE_EVENT;
+}
+
+
 int transfer_next (struct transfer *t, struct sse_event *ev) {
-  int state;
-  if (must_give_way(t)) return 0;
-  state = sse_next(&t->in, ev);
-  if (state == SSE_ERROR && t->engine && !t->done)
-    stop(t, "too_large", why_no_event(t));
-  if (state != SSE_EVENT) return 0;
+  if (must_give_way(t) || !is_event(t, sse_next(&t->in, ev))) return 0;
   t->news = 1;
   return 1;
+}
+
+
+int transfer_rest (struct transfer *t, struct sse_event *ev) {
+  return is_event(t, sse_finish(&t->in, ev));
 }
 
 

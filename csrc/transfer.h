@@ -86,8 +86,12 @@ int transfer_is_sent (struct transfer *t);
 int transfer_wait (struct transfer *t);
 
 /* The next event of a body read as events; 0 if none is there now, or the
-** engine's limit has passed. An event that is too large ends the transfer. */
+** engine's limit has passed. One that is too large is how the transfer ended,
+** also where it was over without a fault. */
 int transfer_next (struct transfer *t, struct sse_event *ev);
+
+/* As transfer_next, at the end of the body: what no blank line closed. */
+int transfer_rest (struct transfer *t, struct sse_event *ev);
 
 long transfer_status (struct transfer *t);   /* 0: none yet */
 

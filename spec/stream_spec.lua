@@ -753,6 +753,24 @@ describe("the framing of a stream", function()
     assert.equal("Hel", err.partial.output_text)
   end)
 
+  it("is too large as well where the transfer is over by then", function()
+    local limit = 1000
+    local function of(bytes)
+      local result, err = assert(open(script(answer(bytes)), { max_event_size = limit })):result()
+      return err and err.kind or result.output_text, err and err.partial.output_text
+    end
+    local over = limit - #chunk({ content = "" }) + 1
+    local large, just, fits = chunk({ content = ("y"):rep(5 * limit) }), chunk({ content = ("y"):rep(over) }),
+      chunk({ content = ("y"):rep(over - 1) })
+    for _, data in ipairs({ large, just }) do
+      assert.same({ "too_large", "Hel" }, { of(sse({ HELLO[2], data, HELLO[4] })) })
+      assert.same({ "too_large", "Hel" }, { of(sse({ HELLO[2] }, false) .. "data: " .. data) })
+      assert.same({ "too_large", "Hel" }, { of(sse({ HELLO[2] }, false) .. "data: " .. data .. "\n") })
+    end
+    assert.equal("Hel" .. ("y"):rep(over - 1), (of(sse({ HELLO[2], fits, HELLO[4] }))))
+    assert.equal("truncated", (of(sse({ HELLO[2] }, false) .. "data: " .. fits)))
+  end)
+
   it("is exact about the limit of an event", function()
     local function of(limit)
       return assert(open(script(answer(sse({ HELLO[2], HELLO[4] }), nil, OPEN)), { max_event_size = limit })):result()
