@@ -459,6 +459,34 @@ describe("the end of a stream", function()
     end
   end)
 
+  -- What is read of client:request, and the error at its end.
+  local function of_any(bytes, more)
+    local f = script(answer(bytes, nil, more))
+    local stream = assert(client_of(f):request({ path = "x", body = {}, stream = true }))
+    local seen = {}
+    local ok, err = pcall(function()
+      for value in stream:chunks() do seen[#seen + 1] = value end
+    end)
+    if ok then assert(stream:result()) end
+    return #seen, err
+  end
+
+  it("is a good one of any endpoint wherever the body ends well", function()
+    for _, case in ipairs({ { '{"type":"a"}', '{"type":"ping"}' }, { '{"type":"ping"}' },
+      { "1", '"x"', "false", "[2]" }, { "null" }, {} }) do
+      for _, done in ipairs({ true, false }) do
+        local bytes = ": a comment\n\n" .. sse(case, done)
+        assert.same({ #case }, { of_any(bytes) }, bytes)
+      end
+    end
+  end)
+
+  it("is truncated of any endpoint where the body breaks, or choices came and didn't end", function()
+    assert.equal("truncated", select(2, of_any(sse({ "1" }, false), { { fin = true } })).kind)
+    assert.equal("truncated", select(2, of_any(sse({ '{"type":"ping"}', HELLO[2] }, false))).kind)
+    assert.equal("truncated", select(2, of_any(sse({ '{"type":"response.created","response":{}}' }, false))).kind)
+  end)
+
   it("is truncated while one of n choices has not said why it ended", function()
     local function ask(events)
       return assert(client_of(script(answer(sse(events, false)))).chat.completions:create({

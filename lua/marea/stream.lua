@@ -111,12 +111,17 @@ local function end_well(s)
   tell(s, "ended")
 end
 
+-- Do we know nothing of how these events end? Then they end where the body does.
+local function is_unknown(s)
+  return not s.chosen and not s.call.choices and (s.strange or s.call.any)
+end
+
 -- The end of the events: it is a good one after [DONE], once every choice has
 -- said why it ended, or where the endpoint is none that gives choices.
 local function end_of_events(s, done)
   collect(s)
   local good = s.gather:is_finished() or done and s.gather:has_output()
-  if good or s.strange and not s.chosen and not s.call.choices then return end_well(s) end
+  if good or is_unknown(s) then return end_well(s) end
   fail(s, "truncated", "the stream stopped before its end")
 end
 
@@ -130,7 +135,7 @@ local function choose_gather(s, chunk)
     s.gather, s.chosen = responses.new(), true
   elseif type(chunk.type) == "string" and chunk.type:find("^transcript%.") then
     s.gather, s.chosen = transcript.new(), true
-  else s.strange = chunk.type ~= "ping" end
+  elseif chunk.type ~= "ping" then s.strange = true end
 end
 
 -- What has the look of an error may be what any endpoint was asked for.
