@@ -69,6 +69,15 @@ function compat.trim(s)
   return (s:match("^%s*(.*%S)"))
 end
 
+local BOM = "\239\187\191"
+
+--- `s` without the byte order mark that some servers put before JSON.
+---@param s string
+---@return string
+function compat.without_bom(s)
+  return s:sub(1, 3) == BOM and s:sub(4) or s
+end
+
 --- At most `max` bytes of `s`, never ending inside a UTF-8 sequence.
 ---@param s string
 ---@param max integer

@@ -305,6 +305,7 @@ local function may_be_json(s)
 end
 
 local function parse_string(s, decode)
+  s = compat.without_bom(s)
   if may_be_json(s) then
     local ok, value = pcall(decode or default_decode, s)
     if ok and value ~= nil then return parse_value(value, 1) end

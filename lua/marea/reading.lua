@@ -2,9 +2,10 @@
 -- What an answer that was read whole means: its result, or the error it is.
 
 local json = require "marea.json"
-local Error = require("marea.compat").lazy "marea.error"
-local mime = require("marea.compat").lazy "marea.mime"
-local fault = require("marea.compat").lazy "marea.fault"
+local compat = require "marea.compat"
+local Error = compat.lazy "marea.error"
+local mime = compat.lazy "marea.mime"
+local fault = compat.lazy "marea.fault"
 local result = require "marea.result"
 
 local reading = {}
@@ -37,7 +38,7 @@ local function judge_value(call, answer, value, endpoint)
 end
 
 local function decode(call, answer, endpoint, params)
-  local value, message = json.decode(answer.body, endpoint.decoding and endpoint.decoding(params))
+  local value, message = json.decode(compat.without_bom(answer.body), endpoint.decoding and endpoint.decoding(params))
   if value == nil then
     return nil, fault.of_answer(call, answer, "decode",
       "the answer is not JSON: " .. fault.without_excerpt(message))
@@ -77,7 +78,7 @@ end
 ---@return marea.Result|nil, marea.error|nil
 function reading.result(call, answer, endpoint, params)
   if endpoint.text and is_wanted_text(answer) then return as_it_is(call, answer) end
-  local first = answer.body:match("%S")
+  local first = compat.without_bom(answer.body):match("%S")
   if not first then
     if endpoint.any then return result.new({}, answer) end
     return nil, fault.of_answer(call, answer, "protocol", "the answer is empty")

@@ -8,20 +8,21 @@
 -- takes the text without decoding the rest (csrc/shape.h); `learn` tells it
 -- where the text is.
 
-local Error = require("marea.compat").lazy "marea.error"
-local bytes = require("marea.compat").lazy "marea.gather.bytes"
+local compat = require "marea.compat"
+local Error = compat.lazy "marea.error"
+local bytes = compat.lazy "marea.gather.bytes"
 local chat = require "marea.gather.chat"
 local loop = require "marea.loop"
-local mime = require("marea.compat").lazy "marea.mime"
+local mime = compat.lazy "marea.mime"
 local normalise = require "marea.normalise"
-local recipe = require("marea.compat").lazy "marea.recipe"
-local redact = require("marea.compat").lazy "marea.redact"
-local fault = require("marea.compat").lazy "marea.fault"
+local recipe = compat.lazy "marea.recipe"
+local redact = compat.lazy "marea.redact"
+local fault = compat.lazy "marea.fault"
 local request = require "marea.request"
-local responses = require("marea.compat").lazy "marea.gather.responses"
+local responses = compat.lazy "marea.gather.responses"
 local result = require "marea.result"
-local think = require("marea.compat").lazy "marea.think"
-local transcript = require("marea.compat").lazy "marea.gather.transcript"
+local think = compat.lazy "marea.think"
+local transcript = compat.lazy "marea.gather.transcript"
 
 local stream = {}
 
@@ -625,7 +626,6 @@ local function wait_for_start(answer)
 end
 
 local function looks_like_events(text)
-  text = text:gsub("^\239\187\191", "")
   return text:find("^[\r\n]*:") or text:find("^[\r\n]*%a+[:\r\n]") and not text:find("^%s*[{<]")
 end
 
@@ -646,7 +646,7 @@ end
 function stream.open(call, answer, read, ...)
   local kind = answer:media_type()
   if kind == "" then wait_for_start(answer) end
-  local start = answer.transfer:peek(64)
+  local start = compat.without_bom(answer.transfer:peek(64))
   if start == "" then return refuse(call, answer, "the answer is empty") end
   if kind == "text/event-stream" or kind == "" and looks_like_events(start) then
     answer.transfer:read_as("events")

@@ -1,0 +1,4 @@
+-- JSON after a byte order mark, as servers on .NET write it.
+return {
+  text = "Hola", finish = "stop",
+}

@@ -1,0 +1,4 @@
+-- The same without a type.
+return {
+  text = "Hola", finish = "stop",
+}
