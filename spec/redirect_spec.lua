@@ -4,6 +4,7 @@
 
 local faults = require("spec.support.faults")
 local marea = require("marea")
+local resolve = require("marea.redirect").resolve
 local server = require("spec.support.server")
 
 local CANARY = "sk-redirect-canary-4711"
@@ -96,6 +97,18 @@ describe("a redirect", function()
       local result, err = client_of(f).models:list()
       assert.is_nil(err)
       assert.equal("uno", result.data[1].id)
+    end
+  end)
+
+  -- RFC 3986, 5.4, and what has slashes side by side: they are segments, if empty ones.
+  it("leads where the RFC says", function()
+    local base = "http://h:80/b/c/d;p?q"
+    for location, path in pairs { ["g"] = "/b/c/g", ["./g/."] = "/b/c/g/", ["g/"] = "/b/c/g/", ["/g"] = "/g",
+      ["?y"] = "/b/c/d;p?y", ["g?y/../x"] = "/b/c/g?y/../x", ["."] = "/b/c/", ["./"] = "/b/c/", [".."] = "/b/",
+      ["../g"] = "/b/g", ["../.."] = "/", ["../../../g"] = "/g", ["/./g"] = "/g", ["/../g"] = "/g", ["g."] = "/b/c/g.",
+      ["..g"] = "/b/c/..g", ["./g/../h"] = "/b/c/h", ["/a//b?x"] = "/a//b?x", ["a//"] = "/b/c/a//",
+      ["/a//../b"] = "/a/b", ["/a/..//b"] = "//b" } do
+      assert.equal("http://h:80" .. path, resolve(base, location), location)
     end
   end)
 

@@ -6,14 +6,15 @@ local url = require "marea.url"
 
 local redirect = {}
 
--- "a/b/../c" without its dots.
+-- "/a/b/../c" without its dots. Two slashes have an empty part between them.
 local function remove_dots(path)
-  local out = {}
-  for part in path:gmatch("[^/]*") do
-    if part == ".." then out[#out] = nil elseif part ~= "." and part ~= "" then out[#out + 1] = part end
+  local out, last = {}, nil
+  for part in (path:sub(2) .. "/"):gmatch("([^/]*)/") do
+    if part == ".." then out[#out] = nil elseif part ~= "." then out[#out + 1] = part end
+    last = part
   end
-  local slash = #out > 0 and path:find("/%.?%.?$") and "/" or ""
-  return "/" .. table.concat(out, "/") .. slash
+  if last == "." or last == ".." then out[#out + 1] = "" end
+  return "/" .. table.concat(out, "/")
 end
 
 --- The URL a Location header points to, seen from `base`; nil if it is none.
