@@ -426,6 +426,22 @@ describe("coroutines", function()
         assert.is_true(core.now() - started < 2)
       end)
 
+      it("closed while they wait in another's stream leave it to be read, and closed, by others", function()
+        local f = streaming { "uno", "dos" }
+        marea.run(function()
+          local stream, other = open(client_of(f)), open(client_of(f))
+          for _, s in ipairs { stream, other } do
+            local _, co = parked(function() while s:next() do s:snapshot() end end)
+            coroutine.close(co)
+          end
+          local read = stream:next()
+          while read and read.type ~= "finish" do read = assert(stream:next()) end
+          assert.equal("unodos", assert(stream:result()).output_text)
+          other:close()
+          assert.is_nil((select(2, other:next())))
+        end)
+      end)
+
       it("closed around a generator that reads a stream end the stream", function()
         local f = calls.stalling()
         local co = coroutine.create(function()

@@ -208,6 +208,15 @@ local function at_end(s)
   return chunk
 end
 
+-- Who reads, while it waits. From 5.4 on a coroutine can be closed meanwhile; where
+-- none can, nothing is held by what it reads.
+local reader = rawget(coroutine, "close") and coroutine.running or function() return true end
+
+local function is_being_read(s)
+  if type(s.reading) == "thread" and coroutine.status(s.reading) == "dead" then s.reading = false end
+  return s.reading ~= false
+end
+
 local function cancel(s, cancelled)
   break_off(s, cancelled)
   error(cancelled, 0)
@@ -222,7 +231,7 @@ local function advance(s)
     local text, chunk, kind, message = s.pull(s.transfer)
     if text == nil then
       if not s.transfer:wait() then
-        s.reading = true
+        s.reading = reader()
         loop.changed()
         local cancelled = loop.wait(s.id)
         s.reading = false
@@ -283,7 +292,7 @@ end
 
 -- A task that waits for a chunk must be the one that gets it.
 local function check_alone(s, level)
-  if s.reading then error("another task is reading this stream", level + 1) end
+  if is_being_read(s) then error("another task is reading this stream", level + 1) end
 end
 
 local function claim(self, name)
@@ -464,8 +473,8 @@ end
 function methods:close()
   local s = state_of(self, "close")
   if s.ended then return end
-  s.closed, s.interrupted = true, s.reading
-  if s.reading then loop.interrupt(s.id) end   -- the id is another's once it is closed
+  s.closed, s.interrupted = true, is_being_read(s)
+  if s.interrupted then loop.interrupt(s.id) end   -- the id is another's once it is closed
   fail(s, "cancelled", "the stream was closed")
 end
 
@@ -517,7 +526,8 @@ local absent = { __index = {
   strange = false,             -- chunks came that no gatherer knows
   fast = nil, fast_index = nil, fast_text = false,   -- what text taken by shape is
   whole = false, key = nil, make = nil,   -- for a reader of chunks: that it is one; how to make those
-  reading = false, interrupted = false, claimed = false, closed = false,
+  reading = false,             -- the coroutine in which somebody waits; or true
+  interrupted = false, claimed = false, closed = false,
   ended = false, err = nil, result = nil,
 } }
 
