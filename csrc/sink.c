@@ -58,6 +58,7 @@ static int open_part (struct sink *s) {
   int code;
   if (stat(s->target, &st) == 0) {
     if (S_ISDIR(st.st_mode)) return EISDIR;
+    if (!S_ISREG(st.st_mode)) return ESPIPE;
     mode = st.st_mode & 0777;    /* what was private stays so */
   }
   s->fd = create(s->part, mode);

@@ -16,9 +16,9 @@ struct sink {
   pid_t pid;            /* who made the .part file, and may remove it */
 };
 
-/* Each returns 0, or an errno: EISDIR where the target is a directory, EBUSY
-** where it is being written already. A sink that was opened must be finished or
-** abandoned. */
+/* Each returns 0, or an errno: EISDIR where the target is a directory, ESPIPE
+** where it is a device or a pipe, EBUSY where it is being written already. A sink
+** that was opened must be finished or abandoned. */
 int sink_open (struct sink *s, const char *target);
 int sink_write (struct sink *s, const char *bytes, size_t n);
 int sink_finish (struct sink *s);    /* the target is replaced */

@@ -213,7 +213,12 @@ static void no_place (void) {
   snprintf(nowhere, sizeof nowhere, "%s/no/such/file", dir);
   SAME(sink_open(&s, nowhere), ENOENT);
   SAME(sink_open(&s, dir), EISDIR);
+  unlink(path);
+  SAME(mkfifo(path, 0600), 0);
+  SAME(sink_open(&s, path), ESPIPE);   /* as a device is: nothing takes its place */
   sink_abandon(&s);
+  CHECK(!there(other));
+  unlink(path);
 }
 
 
