@@ -70,6 +70,13 @@ local function delta(text, kind)
     :format(kind or "output_text", text)
 end
 
+-- As it begins: without what comes in pieces.
+local BEGUN = CALL:gsub('"arguments":".-}"', '"arguments":""'):gsub('"completed"', '"in_progress"')
+
+local function item_event(what, index, item)
+  return ('{"type":"response.output_item.%s","output_index":%d,"item":%s}'):format(what, index, item)
+end
+
 describe("a response", function()
   local bases = { ["/v1"] = "bundled-echo", ["/nan/v1"] = "qwen3.6" }
 
@@ -123,13 +130,11 @@ describe("a response", function()
   end)
 
   it("tells a call piece by piece, then whole", function()
-    local item = '{"type":"response.output_item.%s","output_index":0,"item":%s}'
     local piece = '{"type":"response.function_call_arguments.delta","item_id":"fc","output_index":0,"delta":"%s"}'
-    local begun = CALL:gsub('"arguments":".-}"', '"arguments":""')
-    local events = drain(stream_of({ CREATED, item:format("added", begun), piece:format('{\\"a\\"'),
+    local events = drain(stream_of({ CREATED, item_event("added", 0, BEGUN), piece:format('{\\"a\\"'),
       piece:format(":1}"),
       '{"type":"response.function_call_arguments.done","output_index":0,"arguments":"{\\"a\\":1}"}',
-      item:format("done", CALL), completed(CALL) }))
+      item_event("done", 0, CALL), completed(CALL) }))
     assert.same({ "tool_call.delta", "tool_call.delta", "tool_call", "finish" }, kinds(events))
     assert.same({ type = "tool_call.delta", index = 0, id = "c1", name = "f", arguments_json = '{"a"' }, events[1])
     assert.same({ a = 1 }, events[3].arguments)
@@ -140,6 +145,49 @@ describe("a response", function()
     local events = drain(stream_of({ CREATED, delta("a", "reasoning_summary_text"), delta("b", "reasoning_text"),
       delta("no", "refusal"), completed("") }))
     assert.same({ "reasoning", "reasoning", "refusal", "finish" }, kinds(events))
+  end)
+
+  it("whose end lacks the output has what the pieces said", function()
+    local function piece(kind, at, text)
+      return ('{"type":"response.%s.delta","item_id":"%s","output_index":%d,"delta":"%s"}')
+        :format(kind, "i" .. at, at, text)
+    end
+    local stream = stream_of({ CREATED, piece("reasoning_summary_text", 0, "sum"), piece("reasoning_text", 0, "why"),
+      piece("output_text", 1, "Hel"), piece("output_text", 1, "lo"), piece("refusal", 1, "no"),
+      item_event("added", 2, BEGUN),
+      piece("function_call_arguments", 2, '{\\"a\\":'), piece("function_call_arguments", 2, "1}"), completed("") })
+    assert.same({ "reasoning", "reasoning", "text", "text", "refusal", "tool_call.delta", "tool_call.delta",
+      "tool_call", "finish" }, kinds(drain(stream)))
+    assert.same(json.decode("[" .. [[
+      {"id":"i0","type":"reasoning","summary":[{"type":"summary_text","text":"sum"}],
+        "content":[{"type":"reasoning_text","text":"why"}]},
+      {"id":"i1","type":"message","role":"assistant","status":"completed",
+        "content":[{"type":"output_text","text":"Hello","annotations":[]},{"type":"refusal","refusal":"no"}]},]]
+      .. CALL .. "]"), stream:result().output)
+  end)
+
+  it("whose end lacks the output has arguments that came at once, and what is not text or a call", function()
+    local search = '{"id":"ws","type":"web_search_call","status":"%s"}'
+    local stream = stream_of({ item_event("added", 0, search:format("in_progress")), item_event("added", 1, BEGUN),
+      '{"type":"response.function_call_arguments.done","item_id":"fc","output_index":1,"arguments":"{\\"a\\":1}"}',
+      completed("") })
+    assert.same({ "tool_call", "finish" }, kinds(drain(stream)))
+    assert.same(json.decode("[" .. search:format("completed") .. "," .. CALL .. "]"), stream:result().output)
+  end)
+
+  it("that stops at its bound has no arguments for a call that was cut off", function()
+    local stream = stream_of({ item_event("added", 0, BEGUN),
+      '{"type":"response.incomplete","response":{"id":"r","status":"incomplete","output":[]}}' })
+    local events = drain(stream)
+    assert.same({ "tool_call", "finish" }, kinds(events))
+    assert.is_nil(events[1].arguments)
+    assert.is_nil(stream:result().tool_calls[1].arguments)
+  end)
+
+  it("whose end lacks the output is the wire's own to who reads chunks", function()
+    local last
+    for chunk in stream_of({ CREATED, delta("Hel"), completed("") }):chunks() do last = chunk end
+    assert.same({}, last.response.output)
   end)
 
   it("that stops at its bound is no error", function()

@@ -7,7 +7,7 @@
 local json = require "marea.json"
 local mime = require("marea.compat").lazy "marea.mime"
 local normalise = require("marea.compat").lazy "marea.normalise"
-local responses = require("marea.compat").lazy "marea.gather.responses"
+local output_item = require("marea.compat").lazy "marea.gather.output_item"
 local think = require("marea.compat").lazy "marea.think"
 
 ---@class marea.Result the provider's JSON, and
@@ -40,7 +40,7 @@ end
 local function output_events(self, kind)
   local texts = {}
   for _, item in ipairs(self.output) do
-    for _, event in ipairs(type(item) == "table" and responses.item_events(item) or {}) do
+    for _, event in ipairs(type(item) == "table" and output_item.events(item) or {}) do
       if event.type == kind then texts[#texts + 1] = event.text end
     end
   end
@@ -89,7 +89,7 @@ local function response_calls(self)
   local calls = {}
   for _, item in ipairs(self.output) do
     if type(item) == "table" and item.type == "function_call" then
-      calls[#calls + 1] = normalise.tool_call(item)
+      calls[#calls + 1] = output_item.call(item)
     end
   end
   return calls

@@ -1,10 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- Gathers the events of a streamed response. Most servers send its text in
--- pieces and the whole response at the end; some send the end alone. Events
--- are made of the pieces, and at the end of whatever no piece has said.
+-- pieces and the whole response at the end; some send the end alone, some one
+-- that lacks what the pieces said. Events are made of the pieces, and at the
+-- end of whatever no piece has said.
 
 local json = require "marea.json"
 local normalise = require "marea.normalise"
+local output_item = require "marea.gather.output_item"
 
 local null = json.null
 
@@ -32,23 +34,46 @@ local function item_at(self, index)
   index = normalise.index(index) or 0
   local item = self.items[index]
   if not item then
-    item = { pieces = {} }
+    item = output_item.new()
     self.items[index] = item
     if index > self.highest then self.highest = index end
   end
   return item
 end
 
--- kind: text, reasoning or refusal
-local function say(self, chunk, kind, out)
-  if type(chunk.delta) ~= "string" or chunk.delta == "" then return end
+---- pieces -------------------------------------------------------------------
+
+-- Returns the item that said it, if anything was said.
+local function say(self, chunk, name, text, out)
+  if type(text) ~= "string" or text == "" then return end
   local item = item_at(self, chunk.output_index)
-  item.kind = item.kind or kind
   item.id = item.id or chunk.item_id
-  item.pieces[#item.pieces + 1] = chunk.delta
-  item.said = true
-  out[#out + 1] = { type = kind, text = chunk.delta, index = 0 }
+  item:add(name, chunk.content_index or chunk.summary_index, text)
+  out[#out + 1] = { type = output_item.kinds[name], text = text, index = 0 }
+  return item
 end
+
+local on = {}
+
+-- Parts whose text comes in pieces, by what their events are called.
+local spoken = {
+  output_text = "output_text", refusal = "refusal", reasoning = "reasoning_text",
+  reasoning_text = "reasoning_text", reasoning_summary_text = "summary_text",
+}
+
+-- Where the whole text is told, some servers have not told a piece of it.
+for event, name in pairs(spoken) do
+  on["response." .. event .. ".delta"] = function(self, chunk, out)
+    local item = say(self, chunk, name, chunk.delta, out)
+    if item then item.in_pieces[name] = true end
+  end
+  on["response." .. event .. ".done"] = function(self, chunk, out)
+    if item_at(self, chunk.output_index).in_pieces[name] then return end
+    say(self, chunk, name, chunk.text or chunk.refusal, out)
+  end
+end
+
+---- items and calls ----------------------------------------------------------
 
 local function number_call(self, item)
   if not item.position then
@@ -61,35 +86,20 @@ end
 local function call_event(self, item, wire, out)
   if item.called then return end
   item.called = true
-  local call = normalise.tool_call(wire)
+  local call = output_item.call(wire)
   out[#out + 1] = { type = "tool_call", index = number_call(self, item),
     id = call.id or normalise.make_id(), name = call.name,
     arguments = call.arguments, arguments_json = call.arguments_json }
 end
 
-local function item_call_id(wire)
-  return wire.call_id or wire.id
-end
-
-local on = {}
-
-on["response.output_text.delta"] = function(self, chunk, out) say(self, chunk, "text", out) end
-on["response.refusal.delta"] = function(self, chunk, out) say(self, chunk, "refusal", out) end
-
-for _, name in ipairs { "reasoning_text", "reasoning_summary_text", "reasoning" } do
-  on["response." .. name .. ".delta"] = function(self, chunk, out)
-    say(self, chunk, "reasoning", out)
-  end
-end
-
 on["response.output_item.added"] = function(self, chunk)
   local item = item_at(self, chunk.output_index)
-  if type(chunk.item) == "table" then item.wire = chunk.item end
+  if is_object(chunk.item) then item.wire = chunk.item end
 end
 
 on["response.output_item.done"] = function(self, chunk, out)
   local item = item_at(self, chunk.output_index)
-  if type(chunk.item) ~= "table" then return end
+  if not is_object(chunk.item) then return end
   item.wire, item.done = chunk.item, true
   if chunk.item.type == "function_call" then call_event(self, item, chunk.item, out) end
 end
@@ -98,32 +108,92 @@ on["response.function_call_arguments.delta"] = function(self, chunk, out)
   if type(chunk.delta) ~= "string" then return end
   local item = item_at(self, chunk.output_index)
   local wire = item.wire or {}
-  item.kind = "function_call"
-  item.pieces[#item.pieces + 1] = chunk.delta
+  item.id = item.id or chunk.item_id
+  item:add_arguments(chunk.delta)
   out[#out + 1] = { type = "tool_call.delta", index = number_call(self, item),
-    id = item_call_id(wire) or chunk.item_id, name = wire.name,
+    id = wire.call_id or wire.id or chunk.item_id, name = wire.name,
     arguments_json = chunk.delta }
 end
 
--- What the end holds and no piece has said.
-local function say_rest(self, index, wire, out)
-  local item = item_at(self, index)
-  item.wire, item.done = wire, true
+on["response.function_call_arguments.done"] = function(self, chunk)
+  local item = item_at(self, chunk.output_index)
+  if item.arguments or type(chunk.arguments) ~= "string" then return end
+  item.id = item.id or chunk.item_id
+  item:add_arguments(chunk.arguments)
+end
+
+---- the end ------------------------------------------------------------------
+
+-- What was said of the output.
+local function gathered(self, status)
+  local output = json.array {}
+  for index = 0, self.highest do
+    local item = self.items[index]
+    output[#output + 1] = item and item:whole(status)
+  end
+  return output
+end
+
+-- Some servers leave the output out of the end, when they have said it before.
+local function with_output(self, response)
+  local output = response.output
+  if type(output) == "table" and next(output) ~= nil then return response end
+  output = gathered(self, normalise.is_said(response.status) and response.status or "completed")
+  if not output[1] then return response end
+  local whole = {}
+  for key, value in pairs(response) do whole[key] = value end
+  whole.output = output
+  return whole
+end
+
+local function find_by_id(self, wire)
+  for index = 0, self.highest do
+    local item = self.items[index]
+    if item and item:is(wire) then return item end
+  end
+end
+
+-- The one at the same place; where items are missing, the next of its type.
+local function find_by_place(self, wire, index)
+  local here = self.items[index]
+  if here and here:may_be(wire) then return here end
+  for i = 0, self.highest do
+    local item = self.items[i]
+    if item and item:may_be(wire) then return item end
+  end
+end
+
+-- Some servers give items other ids at the end, or don't name all of them.
+local function find_items(self, output)
+  local found = {}
+  for _, find in ipairs { find_by_id, find_by_place } do
+    for i, wire in ipairs(output) do
+      found[i] = found[i] or is_object(wire) and find(self, wire, i - 1)
+      if found[i] then found[i].found = true end
+    end
+  end
+  return found
+end
+
+-- What an item holds and no piece has said.
+local function say_rest(self, item, wire, out)
   if wire.type == "function_call" then return call_event(self, item, wire, out) end
-  if item.said then return end
-  item.said = true
-  for _, event in ipairs(responses.item_events(wire)) do out[#out + 1] = event end
+  if item.parts[1] then return end
+  for _, event in ipairs(output_item.events(wire)) do out[#out + 1] = event end
+end
+
+local function say_output(self, output, out)
+  local found = find_items(self, output)
+  for i, wire in ipairs(output) do
+    if is_object(wire) then say_rest(self, found[i] or output_item.new(), wire, out) end
+  end
 end
 
 local function finish(self, chunk, out)
-  local response = chunk.response
-  if not is_object(response) then return end
+  if not is_object(chunk.response) then return end
+  local response = with_output(self, chunk.response)
   self.response, self.finished = response, true
-  if type(response.output) == "table" then
-    for i, wire in ipairs(response.output) do
-      if type(wire) == "table" then say_rest(self, i - 1, wire, out) end
-    end
-  end
+  if type(response.output) == "table" then say_output(self, response.output, out) end
   local raw = responses.raw_reason(response)
   out[#out + 1] = { type = "finish", raw_reason = raw, index = 0,
     reason = normalise.finish_reason(raw, self.calls > 0) }
@@ -143,27 +213,6 @@ end
 function responses.raw_reason(response)
   local details = response.incomplete_details
   return type(details) == "table" and details.reason or response.status
-end
-
-local parts = {
-  output_text = "text", text = "text", refusal = "refusal",
-  reasoning_text = "reasoning", summary_text = "reasoning",
-}
-
---- The events a whole output item would have been streamed as (text,
---- reasoning and refusal).
-function responses.item_events(item)
-  local events = {}
-  for _, list in ipairs { item.summary or false, item.content or false } do
-    for _, part in ipairs(type(list) == "table" and list or {}) do
-      local kind = type(part) == "table" and parts[part.type]
-      local text = kind and (part.text or part.refusal)
-      if type(text) == "string" and text ~= "" then
-        events[#events + 1] = { type = kind, text = text, index = 0 }
-      end
-    end
-  end
-  return events
 end
 
 --- Adds an event of the wire; the events made of it go to the list `out`.
@@ -189,51 +238,13 @@ function methods:ended_with()
   return false
 end
 
-local makers = {}
-
-function makers.text(text)
-  return { type = "message", role = "assistant", status = "in_progress",
-    content = json.array { { type = "output_text", text = text,
-      annotations = json.array {} } } }
-end
-
-function makers.refusal(text)
-  return { type = "message", role = "assistant", status = "in_progress",
-    content = json.array { { type = "refusal", refusal = text } } }
-end
-
-function makers.reasoning(text)
-  return { type = "reasoning", summary = json.array {},
-    content = json.array { { type = "reasoning_text", text = text } } }
-end
-
-function makers.function_call(text, item)
-  local wire = item.wire or {}
-  return { type = "function_call", status = "in_progress", name = wire.name,
-    call_id = wire.call_id, arguments = text }
-end
-
-local function partial_item(item)
-  if item.done then return item.wire end
-  local make = item.kind and makers[item.kind]
-  if not make then return item.wire end
-  local wire = make(table.concat(item.pieces), item)
-  wire.id = item.wire and item.wire.id or item.id
-  return wire
-end
-
 --- The response, as far as it has come.
 function methods:result()
   if self.finished then return self.response end
   local result = { object = "response", status = "in_progress" }
   for key, value in pairs(self.response or {}) do result[key] = value end
   if self.failed and type(result.output) == "table" and result.output[1] then return result end
-  result.output = json.array {}
-  for index = 0, self.highest do
-    local item = self.items[index]
-    local wire = item and partial_item(item)
-    if wire then result.output[#result.output + 1] = wire end
-  end
+  result.output = gathered(self, "in_progress")
   if result.usage == nil then result.usage = null end
   return result
 end
