@@ -294,6 +294,29 @@ describe("the chunks of a chat", function()
     assert.equal(null, message.content)
   end)
 
+  it("may be followed by the whole message, of which nothing is said or kept twice", function()
+    local message = '{"role":"assistant","content":null,"refusal":"I can\'t","reasoning":"hmm","annotations":[{"u":1}],'
+      .. '"audio":{"id":"a","data":"QQ==","transcript":"Hello"},"images":[{"i":1}],"reasoning_details":'
+      .. '[{"type":"reasoning.text","index":0,"text":"hmm"}],"function_call":{"name":"f","arguments":"{}"}}'
+    local deltas = { delta('{"reasoning":"hm","reasoning_details":[{"type":"reasoning.text","index":0,"text":"hm"}]}'),
+      delta('{"reasoning":"m","reasoning_details":[{"type":"reasoning.text","index":0,"text":"m"}]}'),
+      delta('{"audio":{"id":"a","data":"QQ","transcript":"He"},"annotations":[{"u":1}]}'),
+      delta('{"audio":{"data":"==","transcript":"llo"},"function_call":{"name":"f","arguments":"{"}}'),
+      delta('{"refusal":"I "}'), delta('{"refusal":"can\'t","function_call":{"arguments":"}"}}') }
+    local _, before = gathered(deltas)
+    deltas[#deltas + 1] = '{"object":"chat.completion","choices":[{"index":0,"message":' .. message
+      .. ',"finish_reason":"stop"}]}'
+    local whole, events = gathered(deltas)
+    assert.equal(encode(decode(message)), encode(whole.choices[1].message))
+    assert.equal(#before, #events)
+  end)
+
+  it("are followed by no whole where the message is another text", function()
+    local whole = gathered({ delta('{"content":"Hel"}'), '{"choices":[{"index":0,"message":{"content":"lo"}}]}',
+      '{"choices":[{"index":0,"message":{"content":"Hello"},"finish_reason":"stop"}]}' })
+    assert.equal("HelloHello", whole.output_text)
+  end)
+
   it("may stop at once: an empty answer is a success", function()
     local whole, events, g = gathered({ delta('{"role":"assistant","content":""}', "stop") })
     assert.equal("", whole.output_text)

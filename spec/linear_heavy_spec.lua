@@ -157,6 +157,10 @@ local function chunk_of(delta)
   return { id = "c", choices = json.array { { index = 0, delta = delta } } }
 end
 
+local function message_of(fields)
+  return { id = "c", choices = json.array { { index = 0, message = fields } } }
+end
+
 local function call_of(fragment)
   fragment["function"] = fragment["function"] or { arguments = "{x" }
   return chunk_of { tool_calls = json.array { fragment } }
@@ -184,6 +188,14 @@ local streams = {
   end },
   { "a function call of old", chat, function() return chunk_of { function_call = { arguments = LONG } } end },
   { "sound", chat, function() return chunk_of { audio = { data = LONG, transcript = LONG } } end },
+  { "messages in place of deltas", chat, function() return message_of { content = LONG, reasoning = LONG } end },
+  { "messages between deltas", chat, function(i)
+    return i % 2 == 0 and message_of { content = "", reasoning = "" } or chunk_of { content = LONG, reasoning = LONG }
+  end },
+  { "messages of other texts between deltas", chat, function(i)
+    return i % 2 == 0 and message_of { content = "y" } or chunk_of { content = LONG }
+  end },
+  { "messages that say it all, again and again", chat, function() return message_of { content = LONG } end },
   { "usage", chat, function(i) return { choices = json.array {}, usage = { total_tokens = i } } end },
   { "ever new fields", chat, function(i) return chunk_of { ["x" .. i] = "x" } end },
   { "a response's text", responses, function()

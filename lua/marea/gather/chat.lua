@@ -6,6 +6,7 @@
 
 local joined = require("marea.compat").lazy "marea.gather.joined"
 local content = require("marea.compat").lazy "marea.gather.content"
+local message = require("marea.compat").lazy "marea.gather.message"
 local json = require "marea.json"
 local normalise = require "marea.normalise"
 
@@ -262,7 +263,15 @@ end
 ---- choices ------------------------------------------------------------------
 
 -- false: seen to elsewhere
-local choice_fields = { index = false, delta = false, finish_reason = false, message = add_delta }
+local choice_fields = { index = false, delta = false, finish_reason = false }
+
+function choice_fields.message(self, slot, value, out)
+  if not is_object(value) then return end
+  local rest = not slot.in_messages and message.beyond(slot, value)
+  add_delta(self, slot, rest or value, out)
+  if rest then self.plain = false
+  elseif not slot.in_messages then slot.in_messages = message.has_said(slot) end
+end
 
 function choice_fields.text(self, slot, value, out)
   slot.is_text = true
@@ -429,22 +438,22 @@ local function copy(t)
 end
 
 local function message_of(slot)
-  local message = copy(slot.message)
-  message.role = message.role or "assistant"
+  local wire = copy(slot.message)
+  wire.role = wire.role or "assistant"
   for key, pieces in pairs(slot.pieces) do
-    if key ~= "text" then message[key] = table.concat(pieces) end
+    if key ~= "text" then wire[key] = table.concat(pieces) end
   end
-  for key, part in pairs(slot.parts or {}) do message[key] = part:whole() end
+  for key, part in pairs(slot.parts or {}) do wire[key] = part:whole() end
   if slot.content then
     take_text(slot)
-    message.content = content.whole(slot.content)
+    wire.content = content.whole(slot.content)
   end
-  if message.content == nil then message.content = null end
+  if wire.content == nil then wire.content = null end
   if slot.calls_said then
-    message.tool_calls = json.array {}
-    for i, call in ipairs(slot.calls) do message.tool_calls[i] = wire_call(call, slot.finish) end
+    wire.tool_calls = json.array {}
+    for i, call in ipairs(slot.calls) do wire.tool_calls[i] = wire_call(call, slot.finish) end
   end
-  return message
+  return wire
 end
 
 local function choice_of(slot)
