@@ -156,6 +156,51 @@ describe("client.images", function()
     assert.matches("/v1/images/variations$", f.requests()[2].target)
   end)
 
+  -- Opens a stream of images, whose events are JSON texts.
+  local function stream_of(list, params)
+    local actions = { { status = 200, chunked = true, headers = { ["content-type"] = "text/event-stream" } } }
+    for _, data in ipairs(list) do actions[#actions + 1] = { chunk = "data: " .. data .. "\n\n" } end
+    actions[#actions + 1] = { last_chunk = true }
+    local told = marea.client { base_url = server.shared():script({ actions }).base_url, max_retries = 0 }
+    params.prompt, params.stream = "x", true
+    return assert((params.image and told.images.edit or told.images.generate)(told.images, params))
+  end
+
+  local function image_event(kind, data, more)
+    return ('{"type":"%s","b64_json":"%s","created_at":5,"output_format":"png"%s}'):format(kind, data, more or "")
+  end
+
+  it("streamed give what the call without a stream would have: the images that are whole", function()
+    local usage = ',"usage":{"total_tokens":3}'
+    local edit = { image = { data = PNG, filename = "a.png" } }
+    for family, params in pairs { image_generation = {}, image_edit = edit } do
+      local stream = stream_of({ image_event(family .. ".partial_image", "AA==", ',"partial_image_index":0'),
+        image_event(family .. ".completed", "BB==", usage) }, params)
+      local chunks = 0
+      for _ in stream:chunks() do chunks = chunks + 1 end
+      assert.equal(2, chunks)
+      assert.same({ created = 5, output_format = "png", usage = { total_tokens = 3 },
+        data = { { b64_json = "BB==" } } }, stream:result())
+    end
+  end)
+
+  it("streamed may be several, and tell their usage", function()
+    local stream = stream_of({ image_event("image_generation.completed", "AA=="),
+      image_event("image_generation.partial_image", "BB=="),
+      image_event("image_generation.completed", "CC==", ',"usage":{"total_tokens":3}') }, { n = 2 })
+    assert.same({ type = "usage", usage = { total_tokens = 3 } }, stream:next())
+    assert.is_nil(stream:next())
+    assert.same({ { b64_json = "AA==" }, { b64_json = "CC==" } }, stream:result().data)
+  end)
+
+  it("that break off have the newest step in what had come", function()
+    local stream = stream_of({ image_event("image_generation.partial_image", "AA=="),
+      image_event("image_generation.partial_image", "BB==") }, {})
+    local _, err = stream:result()
+    assert.equal("truncated", err.kind)
+    assert.same({ { b64_json = "BB==" } }, err.partial.data)
+  end)
+
   it("needs a prompt, or a picture", function()
     assert.matches("images:generate, prompt", raised(function() client.images:generate {} end))
     assert.matches("images:edit, image", raised(function() client.images:edit { prompt = "x" } end))

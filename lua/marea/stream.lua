@@ -12,6 +12,7 @@ local compat = require "marea.compat"
 local Error = compat.lazy "marea.error"
 local bytes = compat.lazy "marea.gather.bytes"
 local chat = require "marea.gather.chat"
+local images = compat.lazy "marea.gather.images"
 local loop = require "marea.loop"
 local mime = compat.lazy "marea.mime"
 local normalise = require "marea.normalise"
@@ -128,14 +129,19 @@ end
 
 ---- chunks -------------------------------------------------------------------
 
+-- Those of streams that aren't of choices, by what the types of their chunks
+-- begin with.
+local gatherers = { response = responses, transcript = transcript, image_generation = images, image_edit = images }
+
 -- Which gatherer is for this stream shows in its first telling chunk: the
 -- endpoint need not be known.
 local function choose_gather(s, chunk)
-  if chunk.choices ~= nil then s.chosen = true
-  elseif type(chunk.type) == "string" and chunk.type:find("^response%.") then
-    s.gather, s.chosen = responses.new(), true
-  elseif type(chunk.type) == "string" and chunk.type:find("^transcript%.") then
-    s.gather, s.chosen = transcript.new(), true
+  if chunk.choices ~= nil then
+    s.chosen = true
+    return
+  end
+  local family = type(chunk.type) == "string" and gatherers[chunk.type:match("^([%w_]+)%.")]
+  if family then s.gather, s.chosen = family.new(s.call.asked), true
   elseif chunk.type ~= "ping" then s.strange = true end
 end
 
