@@ -423,9 +423,9 @@ describe("tool calls in a stream", function()
     local _, events = gathered({ fragment('{"index":0,"id":"c","function":{"name":"f","arguments":"{"}}'),
       fragment('{"index":0,"function":{"arguments":"}"}}'), CALLS })
     assert.same({
-      { type = "tool_call.delta", index = 0, id = "c", name = "f", arguments_json = "{" },
-      { type = "tool_call.delta", index = 0, id = "c", name = "f", arguments_json = "}" },
-      { type = "tool_call", index = 0, id = "c", name = "f", arguments = {}, arguments_json = "{}" },
+      { type = "tool_call.delta", index = 0, choice = 0, id = "c", name = "f", arguments_json = "{" },
+      { type = "tool_call.delta", index = 0, choice = 0, id = "c", name = "f", arguments_json = "}" },
+      { type = "tool_call", index = 0, choice = 0, id = "c", name = "f", arguments = {}, arguments_json = "{}" },
       { type = "finish", reason = "tool_calls", raw_reason = "tool_calls", index = 0 } }, events)
   end)
 

@@ -115,7 +115,7 @@ describe("a response", function()
     local events = drain(stream_of({ completed(reasoning .. "," .. CALL .. "," .. MESSAGE,
       ',"usage":{"total_tokens":5}') }))
     assert.same({ "reasoning", "reasoning", "tool_call", "text", "finish", "usage" }, kinds(events))
-    assert.same({ type = "tool_call", index = 0, id = "c1", name = "f", arguments = { a = 1 },
+    assert.same({ type = "tool_call", index = 0, choice = 0, id = "c1", name = "f", arguments = { a = 1 },
       arguments_json = '{"a":1}' }, events[3])
     assert.same({ type = "text", text = "Hello", index = 0 }, events[4])
     assert.same({ type = "finish", reason = "tool_calls", raw_reason = "completed", index = 0 }, events[5])
@@ -136,7 +136,8 @@ describe("a response", function()
       '{"type":"response.function_call_arguments.done","output_index":0,"arguments":"{\\"a\\":1}"}',
       item_event("done", 0, CALL), completed(CALL) }))
     assert.same({ "tool_call.delta", "tool_call.delta", "tool_call", "finish" }, kinds(events))
-    assert.same({ type = "tool_call.delta", index = 0, id = "c1", name = "f", arguments_json = '{"a"' }, events[1])
+    assert.same({ type = "tool_call.delta", index = 0, choice = 0, id = "c1", name = "f",
+      arguments_json = '{"a"' }, events[1])
     assert.same({ a = 1 }, events[3].arguments)
     assert.equal("c1", events[3].id)
   end)

@@ -472,6 +472,7 @@
 ---@class marea.ToolCallDelta a piece of a tool call
 ---@field type "tool_call.delta"
 ---@field index integer of the call, from 0
+---@field choice integer the call is of, from 0
 ---@field id string
 ---@field name string
 ---@field arguments_json string a piece
@@ -479,6 +480,7 @@
 ---@class marea.ToolCallEvent a tool call that is whole
 ---@field type "tool_call"
 ---@field index integer of the call, from 0
+---@field choice integer the call is of, from 0
 ---@field id string
 ---@field name string
 ---@field arguments? table decoded; nil where they are not JSON

@@ -83,9 +83,14 @@ end
 
 ---- what comes of it ---------------------------------------------------------
 
+local function choice_at(outcome, index)
+  local choice = outcome.choices[index + 1] or { text = "", reasoning = "", refusal = "", tool_calls = {} }
+  outcome.choices[index + 1] = choice
+  return choice
+end
+
 local function add(outcome, event)
-  local choice = outcome.choices[event.index + 1] or { text = "", reasoning = "", refusal = "", tool_calls = {} }
-  outcome.choices[event.index + 1] = choice
+  local choice = choice_at(outcome, event.index)
   if event.type == "finish" then
     choice.finish, choice.raw_finish = event.reason, event.raw_reason
   else
@@ -94,10 +99,8 @@ local function add(outcome, event)
   end
 end
 
--- Calls come without the index of their choice; one that has several is not
--- asked for them here.
 local function add_call(outcome, event)
-  local calls = outcome.tool_calls
+  local calls = choice_at(outcome, event.choice).tool_calls
   assert.equal(#calls, event.index)
   calls[#calls + 1] = event
 end
@@ -122,9 +125,9 @@ local function call(client, case, streamed)
   return place:create(params)
 end
 
----Asks for a stream and reads it: { choices, tool_calls, usage, error, result }.
+---Asks for a stream and reads it: { choices, usage, error, result }.
 function quirks.read(client, case)
-  local outcome = { choices = {}, tool_calls = {} }
+  local outcome = { choices = {} }
   local stream, err = call(client, case, true)
   outcome.error = err
   if not stream then return outcome end
@@ -150,7 +153,7 @@ end
 function quirks.fingerprint(outcome)
   local err = outcome.error
   local said = err and { err.kind, err.message, err.partial } or outcome.result
-  return (encode { outcome.choices, outcome.tool_calls, outcome.usage or 0, said }:gsub("call_%x%x%x%x%x%x+", "made"))
+  return (encode { outcome.choices, outcome.usage or 0, said }:gsub("call_%x%x%x%x%x%x+", "made"))
 end
 
 local function check_calls(expected, got)
@@ -199,16 +202,17 @@ local function choices_of(case)
     local raw = choice.raw_finish
     if raw == nil then raw = choice.finish end
     list[i] = { text = choice.text or "", reasoning = choice.reasoning or "", refusal = choice.refusal or "",
-      finish = choice.finish, raw_finish = raw or nil }
+      finish = choice.finish, raw_finish = raw or nil, tool_calls = choice.tool_calls or {} }
   end
   return list
 end
 
 local function check_choices(case, outcome)
   for i, want in ipairs(choices_of(case)) do
-    local got = outcome.choices[i] or { text = "", reasoning = "", refusal = "" }
+    local got = choice_at(outcome, i - 1)
     if got.raw_finish == json.null then got.raw_finish = nil end
-    got.tool_calls = nil
+    check_calls(want.tool_calls, got.tool_calls)
+    want.tool_calls, got.tool_calls = nil, nil
     assert.same(want, got)
   end
 end
@@ -230,7 +234,7 @@ local function check_result(case, result)
   assert.equal(first.text, result.output_text)
   assert.equal(first.text, tostring(result))
   assert.equal(first.reasoning, result.reasoning_text or "")
-  check_calls(case.tool_calls or {}, result.tool_calls)
+  check_calls(first.tool_calls, result.tool_calls)
   if case.usage then assert.same(case.usage, result.usage) end
   check_wire_fields(case, result)
 end
@@ -240,7 +244,6 @@ function quirks.check_stream(case, outcome)
   check_error(case.error, outcome.error)
   if case.error then return check_partial(case, outcome) end
   check_choices(case, outcome)
-  check_calls(case.tool_calls or {}, outcome.tool_calls)
   assert.same(case.usage, outcome.usage)
   check_result(case, outcome.result)
   if case.whole then assert.equal(encode(json.decode(case.whole)), encode(outcome.result)) end

@@ -205,7 +205,7 @@ local function add_fragment(slot, fragment, position, out)
   normalise.name(call, f.name)
   local piece = normalise.arguments(call, f.arguments)
   keep_call_extras(call, fragment)
-  out[#out + 1] = { type = "tool_call.delta", index = call.position, id = call.id,
+  out[#out + 1] = { type = "tool_call.delta", index = call.position, choice = slot.index, id = call.id,
     name = call.name, arguments_json = piece or "" }
 end
 
@@ -290,17 +290,17 @@ function choice_fields.logprobs(self, slot, value)
   end
 end
 
-local function tool_call_event(call, reason)
+local function tool_call_event(slot, call)
   call.id = call.id or normalise.make_id()
-  local arguments, text = normalise.gathered(call, normalise.is_cut(reason))
-  return { type = "tool_call", index = call.position, id = call.id,
+  local arguments, text = normalise.gathered(call, normalise.is_cut(slot.finish))
+  return { type = "tool_call", index = call.position, choice = slot.index, id = call.id,
     name = call.name, arguments = arguments, arguments_json = text }
 end
 
 -- The choice is over: its calls are whole, and it says why it ended.
 local function finish(slot, raw, out)
   slot.finish = normalise.finish_reason(raw, #slot.calls > 0)
-  for _, call in ipairs(slot.calls) do out[#out + 1] = tool_call_event(call, slot.finish) end
+  for _, call in ipairs(slot.calls) do out[#out + 1] = tool_call_event(slot, call) end
   out[#out + 1] = { type = "finish", reason = slot.finish, raw_reason = raw,
     index = slot.index }
 end

@@ -87,7 +87,7 @@ local function call_event(self, item, wire, out)
   if item.called then return end
   item.called = true
   local call = output_item.call(wire)
-  out[#out + 1] = { type = "tool_call", index = number_call(self, item),
+  out[#out + 1] = { type = "tool_call", index = number_call(self, item), choice = 0,
     id = call.id or normalise.make_id(), name = call.name,
     arguments = call.arguments, arguments_json = call.arguments_json }
 end
@@ -110,7 +110,7 @@ on["response.function_call_arguments.delta"] = function(self, chunk, out)
   local wire = item.wire or {}
   item.id = item.id or chunk.item_id
   item:add_arguments(chunk.delta)
-  out[#out + 1] = { type = "tool_call.delta", index = number_call(self, item),
+  out[#out + 1] = { type = "tool_call.delta", index = number_call(self, item), choice = 0,
     id = wire.call_id or wire.id or chunk.item_id, name = wire.name,
     arguments_json = chunk.delta }
 end
