@@ -281,6 +281,17 @@ describe("the chunks of a chat", function()
       encode(whole.choices[1].logprobs))
   end)
 
+  it("have logprobs of any shape, and still a result that is JSON", function()
+    local shapes = { '{"a":{"k":1}}', '{"a":[1]}', "[1]", '{"a":2}', "null", "3" }
+    for _, first in ipairs(shapes) do
+      for _, second in ipairs(shapes) do
+        local function chunk(logprobs) return '{"choices":[{"delta":{},"logprobs":' .. logprobs .. "}]}" end
+        local whole = gathered({ chunk(first), chunk(second), STOP })
+        assert.is_true(pcall(encode, whole), first .. ", " .. second)
+      end
+    end
+  end)
+
   it("append annotations, join sound, and keep a refusal", function()
     local whole, events = gathered({
       delta('{"annotations":[{"u":1}],"audio":{"id":"a","data":"QQ","transcript":"He"}}'),

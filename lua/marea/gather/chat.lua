@@ -75,7 +75,7 @@ local function keep_last(fields, key, value)
 end
 
 local function append(fields, key, list)
-  local kept = type(fields[key]) == "table" and fields[key] or json.array {}
+  local kept = json.is_array(fields[key]) and fields[key] or json.array {}
   fields[key] = kept
   for _, item in ipairs(list) do kept[#kept + 1] = item end
 end
@@ -280,9 +280,9 @@ end
 
 function choice_fields.logprobs(self, slot, value)
   local fields = fields_of(slot)
-  if type(value) ~= "table" then return keep_last(fields, "logprobs", value) end
+  if not is_object(value) then return keep_last(fields, "logprobs", value) end
   self.plain = false
-  local kept = type(fields.logprobs) == "table" and fields.logprobs or {}
+  local kept = is_object(fields.logprobs) and fields.logprobs or {}
   fields.logprobs = kept
   for key, field in pairs(value) do
     if json.is_array(field) then append(kept, key, field)
