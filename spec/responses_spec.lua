@@ -129,6 +129,15 @@ describe("a response", function()
     assert.equal("stop", events[3].reason)
   end)
 
+  it("says nothing twice though the whole text names another item than its pieces, or none", function()
+    for _, place in ipairs { "", ',"output_index":3' } do
+      local stream = stream_of({ CREATED, delta("Hel"), delta("lo"),
+        '{"type":"response.output_text.done","text":"Hello"' .. place .. "}", completed("") })
+      assert.same({ "text", "text", "finish" }, kinds(drain(stream)))
+      assert.equal("Hello", stream:result().output_text)
+    end
+  end)
+
   it("tells a call piece by piece, then whole", function()
     local piece = '{"type":"response.function_call_arguments.delta","item_id":"fc","output_index":0,"delta":"%s"}'
     local events = drain(stream_of({ CREATED, item_event("added", 0, BEGUN), piece:format('{\\"a\\"'),

@@ -18,7 +18,6 @@ function output_item.new()
     wire = nil,          -- as the server gave it
     done = false,        -- is that the whole?
     parts = {},          -- what was said in pieces, in the order it began
-    in_pieces = {},      -- the types of those that pieces came of, and not the whole at once
     arguments = nil,     -- of a call: the pieces
     position = nil,      -- of a call: among the calls
     called = false,      -- of a call: was its event made?

@@ -20,6 +20,7 @@ function responses.new()
     response = nil,      -- the newest response seen, whole at the end
     items = {},          -- output items by output_index
     highest = -1,
+    in_pieces = {},      -- types of parts whose text comes in pieces
     calls = 0,
     finished = false,
     failed = nil,        -- the response, if it says it failed
@@ -43,14 +44,14 @@ end
 
 ---- pieces -------------------------------------------------------------------
 
--- Returns the item that said it, if anything was said.
+-- Returns whether anything was said.
 local function say(self, chunk, name, text, out)
-  if type(text) ~= "string" or text == "" then return end
+  if type(text) ~= "string" or text == "" then return false end
   local item = item_at(self, chunk.output_index)
   item.id = item.id or chunk.item_id
   item:add(name, chunk.content_index or chunk.summary_index, text)
   out[#out + 1] = { type = output_item.kinds[name], text = text, index = 0 }
-  return item
+  return true
 end
 
 local on = {}
@@ -61,15 +62,14 @@ local spoken = {
   reasoning_text = "reasoning_text", reasoning_summary_text = "summary_text",
 }
 
--- Where the whole text is told, some servers have not told a piece of it.
+-- Where the whole text is told, some servers have not told a piece of it. (Any
+-- counts: they may not agree on the item, either.)
 for event, name in pairs(spoken) do
   on["response." .. event .. ".delta"] = function(self, chunk, out)
-    local item = say(self, chunk, name, chunk.delta, out)
-    if item then item.in_pieces[name] = true end
+    if say(self, chunk, name, chunk.delta, out) then self.in_pieces[name] = true end
   end
   on["response." .. event .. ".done"] = function(self, chunk, out)
-    if item_at(self, chunk.output_index).in_pieces[name] then return end
-    say(self, chunk, name, chunk.text or chunk.refusal, out)
+    if not self.in_pieces[name] then say(self, chunk, name, chunk.text or chunk.refusal, out) end
   end
 end
 
