@@ -198,6 +198,83 @@ describe("the validator", function()
     assert.is_true(#problems < 100)
   end)
 
+  -- f, which may run so many instructions and no more. LuaJIT looks at hooks only
+  -- where it interprets.
+  local function bounded(instructions, f)
+    local jit = rawget(_G, "jit")
+    if jit then jit.off() jit.flush() end
+    debug.sethook(function() error("it takes for ever", 0) end, "", instructions)
+    local ok, err = pcall(f)
+    debug.sethook()
+    if jit then jit.on() end
+    if not ok then error(err, 0) end
+  end
+
+  -- { op = "div", left = { op = "div", left = ... }, right = 1 }
+  local function expression(depth, innermost)
+    local value = innermost
+    for _ = 1, depth do value = { op = "div", left = value, right = 1.0 } end
+    return value
+  end
+
+  local function expressions()
+    local operations = json.array {}
+    for i, op in ipairs { "add", "sub", "mul", "div" } do
+      operations[i] = { type = "object", required = { "op", "left", "right" }, properties = { op = { const = op },
+        left = { ["$ref"] = "#/$defs/e" }, right = { ["$ref"] = "#/$defs/e" } } }
+    end
+    operations[5] = { type = "integer" }
+    return { ["$ref"] = "#/$defs/e", ["$defs"] = { e = { anyOf = operations } } }
+  end
+
+  it("goes through alternatives of alternatives in time that grows with the value", function()
+    bounded(1e6, function()
+      local out = assert(schema.check(expression(20, 2.0), expressions()))
+      for _ = 1, 20 do
+        assert.equal(encoded(1), encoded(out.right))
+        out = out.left
+      end
+      assert.equal(encoded(2), encoded(out))
+      assert.equal("fits none of the alternatives (left: fits none of the alternatives (left: expected object, "
+        .. "got true))", select(2, schema.check(expression(1, true), expressions())))
+      assert.is_nil((schema.check(expression(20, true), expressions())))
+    end)
+  end)
+
+  -- Schemas of which each refers to the next, twice.
+  local function chain(length, of_next, last)
+    local all = { ["d" .. length] = last }
+    for i = 1, length - 1 do all["d" .. i] = of_next({ ["$ref"] = "#/$defs/d" .. i + 1 }) end
+    return { ["$ref"] = "#/$defs/d1", ["$defs"] = all }
+  end
+
+  local function twice(ref) return { allOf = { ref, ref } } end
+
+  -- The value is another each time: an empty list is an object, and a list again.
+  local function turned_and_twice(ref)
+    local function named(kind) return { properties = { x = { type = kind } } } end
+    return { allOf = { named "object", named "array", ref, ref } }
+  end
+
+  local endless = {
+    { "to itself", { ["$ref"] = "#/$defs/a", ["$defs"] = { a = { anyOf = {
+      { ["$ref"] = "#/$defs/a" }, { ["$ref"] = "#/$defs/a" } } } } },
+      "fits none of the alternatives (nested too deeply)" },
+    { "twice each to the next", chain(40, twice, { required = { "x" } }) },
+    { "twice each to the next, where nothing fits", chain(40, twice, { type = "string" }),
+      ("expected string, got {\"x\":[]}\n"):rep(8) .. "and 999992 more" },
+    { "twice each to the next, with the value turned about", chain(40, turned_and_twice, {}), "nested too deeply" },
+  }
+  for _, case in ipairs(endless) do
+    it("comes to an end where schemas refer " .. case[1], function()
+      bounded(3e7, function()
+        local _, problems = schema.check({ x = json.array {} }, case[2])
+        if case[3] == "nested too deeply" then problems = problems:match("^[^\n]*") end
+        assert.equal(case[3], problems)
+      end)
+    end)
+  end
+
   it("names the keywords it doesn't look at", function()
     local s = json.decode [[{
       "type":"object", "title":"t", "properties":{

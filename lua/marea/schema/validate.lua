@@ -13,7 +13,9 @@ local huge = math.huge
 local validate = {}
 
 local MAX_PROBLEMS = 8
+local MAX_COUNT = 1000000
 local MAX_DEPTH = 100
+local MAX_FORMS = 100     -- of one value at one place, that one schema is asked of
 
 local visit
 
@@ -85,9 +87,18 @@ end
 -- The value after a schema that may not fit, and whether it did. What is wrong
 -- is left to the caller to tell.
 local function try(state, s, value, path)
-  local inner = { root = state.root, problems = {}, count = 0, depth = state.depth }
+  local inner = { root = state.root, seen = state.seen, problems = {}, count = 0, depth = state.depth }
   local out = visit(inner, s, value, path)
   return inner.count == 0, out, inner
+end
+
+-- Tells what was left to the caller.
+local function tell(state, inner)
+  for _, problem in ipairs(inner.problems) do
+    if #state.problems == MAX_PROBLEMS then break end
+    state.problems[#state.problems + 1] = problem
+  end
+  state.count = math.min(state.count + inner.count, MAX_COUNT)
 end
 
 ---- types ------------------------------------------------------------------------
@@ -384,10 +395,42 @@ combine["if"] = function(state, s, value, path, whole)
   return visit(state, branch, value, path)
 end
 
+-- What is known of a schema at a place: for each form the value had there, what
+-- came of it.
+local function known(state, s, path)
+  local places = state.seen[s] or {}
+  local list = places[path] or {}
+  state.seen[s], places[path] = places, list
+  return list
+end
+
+local function recall(list, value)
+  for _, entry in ipairs(list) do
+    if not differs(entry.value, value) then return entry end
+  end
+end
+
+local function try_anew(state, s, value, path, list)
+  local entry, _ = { value = value }, nil
+  list[#list + 1] = entry
+  _, entry.out, entry.inner = try(state, s, value, path)
+  return entry
+end
+
+-- Only by references does one schema come twice to the same value. It is looked
+-- at once: alternatives of alternatives would take for ever. A reference that
+-- leads back to where it stands, with the value as it was, leads nowhere.
 combine["$ref"] = function(state, ref, value, path)
   local s = inspect.resolve(state.root, ref)
   if s == nil then return value end      -- `unhonoured` names it
-  return visit(state, s, value, path)
+  local list = known(state, s, path)
+  local entry = recall(list, value) or #list < MAX_FORMS and try_anew(state, s, value, path, list)
+  if not entry or not entry.inner then
+    fault(state, path, "nested too deeply")
+    return value
+  end
+  tell(state, entry.inner)
+  return entry.out
 end
 
 local order = { "$ref", "allOf", "anyOf", "oneOf", "not", "if" }
@@ -453,7 +496,7 @@ end
 ---@param s table|boolean JSON Schema
 ---@return any value, string|nil problems
 function validate.check(value, s)
-  local state = { root = s, problems = {}, count = 0, depth = 0 }
+  local state = { root = s, seen = {}, problems = {}, count = 0, depth = 0 }
   local out = visit(state, s, value, "")
   if state.count == 0 then return out end
   local more = state.count - #state.problems
