@@ -5,7 +5,9 @@
 local agents = require("spec.support.agents")
 local child = require("spec.support.child")
 local core = require("marea.core")
+local json = require("marea.json")
 local marea = require("marea")
+local tools_of = require("marea.mcp.tools")
 
 local SERVER = "spec/support/mcp_server.lua"
 
@@ -354,4 +356,37 @@ describe("a server that is a process", function()
       assert.is_truthy(err:find(case[2], 1, true), err)
     end
   end)
+end)
+
+describe("what a server says of a tool's arguments", function()
+  local function offered(input_schema)
+    local listed = { { name = "t", inputSchema = json.decode(input_schema) } }
+    return json.encode(tools_of.from({}, listed, {})[1].parameters, { sort = true })
+  end
+
+  for _, given in ipairs {
+    '{"dependencies":{},"properties":{"q":{"type":"string"}},"type":"object"}',
+    '{"dependencies":{"q":["r"]},"properties":{"q":{"type":"string"}},"type":"object"}',
+    '{"example":{"q":"x"},"id":"http://x","properties":{"q":{"type":"string"}},"strict":true,"type":"object"}',
+    '{"properties":{"q":{"type":"string"}},"type":["object"]}',
+    '{"required":["q"],"type":"object"}', '{"type":"object"}',
+  } do
+    it("is offered as it is: " .. given, function()
+      assert.equal(given, offered(given))
+    end)
+  end
+
+  local mended = {
+    { "{}", '{"type":"object"}' },
+    { '{"properties":{"q":{}}}', '{"properties":{"q":{}},"type":"object"}' },
+    { '{"properties":{"q":{}},"type":null}', '{"properties":{"q":{}},"type":"object"}' },
+    { '{"type":"string"}', '{"type":"object"}' },
+    { '{"type":["string",null]}', '{"type":"object"}' },
+    { "[]", '{"type":"object"}' }, { "3", '{"type":"object"}' }, { "null", '{"type":"object"}' },
+  }
+  for _, case in ipairs(mended) do
+    it("is of an object, be it any: " .. case[1], function()
+      assert.equal(case[2], offered(case[1]))
+    end)
+  end
 end)

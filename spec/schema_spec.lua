@@ -49,9 +49,22 @@ describe("a short form", function()
     assert.equal(given, schema.new(given))
   end)
 
+  for _, text in ipairs { '{"type":"object","properties":{"q":{"type":"string"}},"dependencies":{}}',
+    '{"type":["object","null"],"properties":{"q":{"type":"string"}},"strict":true}',
+    '{"type":["object"],"properties":{}}' } do
+    it("is JSON Schema where it is an object with properties, whatever else is there: " .. text, function()
+      local given = json.decode(text)
+      assert.equal(given, schema.new(given))
+      assert.equal(given, schema.object(given))
+      assert.equal(given, schema.new({ deep = given }).properties.deep)
+    end)
+  end
+
   it("tells a parameter called `type` from a type", function()
     local s = schema.object { type = "string", name = "string" }
     assert.same({ "name", "type" }, { s.required[1], s.required[2] })
+    s = schema.object { type = "object", properties = { "string" }, name = "string" }
+    assert.same({ "name", "properties", "type" }, { s.required[1], s.required[2], s.required[3] })
     local nested = schema.new { thing = { type = "string", colour = "string" } }
     assert.equal("object", nested.properties.thing.type)
   end)

@@ -3,7 +3,8 @@
 -- { "number", minimum = 0, optional = true }, and { city = "string" } for an
 -- object. JSON Schema itself passes through, at any depth. A table is taken for
 -- JSON Schema when it has a keyword that says what a value must be (a `type`
--- that is one, an `enum`, a `$ref`...) and nothing but keywords.
+-- that is one, an `enum`, a `$ref`...) and nothing but keywords, or is plainly
+-- that of an object.
 
 local json = require "marea.json"
 local lazy = require("marea.compat").lazy
@@ -40,8 +41,24 @@ local function is_type(value)
   return value[1] ~= nil
 end
 
+--- Whether a schema's `type` is "object", or has it among others.
+---@param given any
+---@return boolean
+function schema.names_object(given)
+  if type(given) ~= "table" then return given == "object" end
+  for _, name in ipairs(given) do
+    if name == "object" then return true end
+  end
+  return false
+end
+
+local function has_properties(form)
+  return type(form.properties) == "table" and form.properties[1] == nil
+end
+
 -- A key that starts with x- is somebody's own.
 local function is_json_schema(form)
+  if schema.names_object(form.type) and has_properties(form) then return true end
   local tells = is_type(form.type)
   for key, value in pairs(form) do
     local known = type(key) == "string" and (keywords[key] or key:find("^x%-"))
@@ -184,7 +201,7 @@ local function expand_object(form, where)
   if form == nil then return { type = "object", properties = {} } end
   if type(form) ~= "table" then fail(where, "expected a table, got a " .. type(form)) end
   if form[1] == "object" then return (from_tuple(form, where)) end
-  local says_object = form.type == "object" or form.type == nil and form[1] == nil
+  local says_object = schema.names_object(form.type) or form.type == nil and form[1] == nil
   if says_object and is_json_schema(form) then return form end
   return from_map(form, where)
 end

@@ -35,6 +35,14 @@ end
 
 local metatable = { __name = "marea.tool" }
 
+--- Makes a table a tool that has all a tool must: its parameters are JSON Schema,
+--- and stay as they are.
+---@param self table
+---@return marea.Tool
+function tool.of(self)
+  return setmetatable(self, metatable)
+end
+
 --- Makes a tool: { name =, description =, parameters =, run = }.
 ---@param options marea.ToolOptions parameters are a map of short forms (see schema.lua) or JSON Schema
 ---@return marea.Tool
@@ -45,7 +53,7 @@ function tool.new(options)
   local self = {}
   for key, value in pairs(options) do self[key] = value end
   self.parameters = schema.object(options.parameters, "marea.tool, parameters", 2)
-  return setmetatable(self, metatable)
+  return tool.of(self)
 end
 
 ---@return boolean

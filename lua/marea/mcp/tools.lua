@@ -3,6 +3,7 @@
 -- a call of one gave, as text for a model.
 
 local json = require "marea.json"
+local schema = require "marea.schema"
 local tool = require "marea.tool"
 
 local tools = {}
@@ -63,12 +64,17 @@ local function runner(server, given)
   end
 end
 
--- One whose schema is none can't be called rightly: it is offered without.
-local function make(options)
-  local ok, made = pcall(tool.new, options)
-  if ok then return made end
-  options.parameters = { type = "object" }
-  return tool.new(options)
+-- JSON Schema as the server wrote it. Where it is of no object any will do: a
+-- provider refuses all tools for one such.
+local function parameters_of(given)
+  if type(given) ~= "table" or json.is_array(given) then return { type = "object" } end
+  if schema.names_object(given.type) then return given end
+  local out = { type = "object" }
+  if given.type ~= nil and given.type ~= json.null then return out end
+  for key, value in pairs(given) do
+    if key ~= "type" then out[key] = value end
+  end
+  return out
 end
 
 --- A tool for each that the server told of.
@@ -80,12 +86,10 @@ function tools.from(server, listed, options)
   local out, taken = {}, {}
   for _, one in ipairs(listed) do
     if type(one) == "table" and type(one.name) == "string" then
-      local made = make { name = name_of(one.name, options.prefix or "", taken), run = runner(server, one.name),
+      out[#out + 1] = tool.of { name = name_of(one.name, options.prefix or "", taken), run = runner(server, one.name),
         description = type(one.description) == "string" and one.description or nil, timeout = false,
-        parameters = type(one.inputSchema) == "table" and one.inputSchema or { type = "object" },
-        approve = options.approve }
-      made.remote, made.annotations = one.name, one.annotations
-      out[#out + 1] = made
+        parameters = parameters_of(one.inputSchema), approve = options.approve,
+        remote = one.name, annotations = one.annotations }
     end
   end
   return out
