@@ -216,6 +216,31 @@ describe("a server that is a process", function()
     assert.equal("fine", assert(server:call("null_error")).content[1].text)
   end)
 
+  it("may list what is none: it is left out", function()
+    server = connect "odd"
+    assert.is_nil(server.instructions)
+    assert.same({}, server.info)
+    local tools = assert(server:tools())
+    assert.same({ 1, "fine" }, { #tools, tools[1].name })
+    assert.equal('\n[image, 3 bytes]\n[audio, 0 bytes]\n[resource, 0 bytes]\n[resource:]\n"x"\nt', tools[1].run {})
+    local prompts, resources = assert(server:prompts()), assert(server:resources())
+    assert.same({ 1, "p", 1, "spec://a" }, { #prompts, prompts[1].name, #resources, resources[1].uri })
+    assert.same({ { role = "user", content = "" }, { role = "user", content = "a" },
+      { role = "assistant", content = "b" } }, (server:prompt "any"))
+  end)
+
+  it("says a resource's contents, or is an error where they are none", function()
+    server = connect "odd"
+    assert.same({ "\0\1\2" }, { (server:read "spec://untyped"), (select(2, server:read "spec://untyped")) })
+    for uri, kind in pairs { ["spec://broken"] = "decode", ["spec://nothing"] = "not_found",
+      ["spec://number"] = "not_found", ["spec://null"] = "not_found" } do
+      local data, err = server:read(uri)
+      assert.is_nil(data)
+      assert.is_true(marea.is_error(err), uri)
+      assert.equal(kind, err.kind)
+    end
+  end)
+
   local failures = {
     { "that is not there", { command = { "no-such-program-here" } }, "not_found", "can't be started" },
     { "that ends at once", options_of "exit", "connection", "ended with status 3" },

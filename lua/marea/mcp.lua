@@ -6,6 +6,7 @@ local compat = require "marea.compat"
 local check = require "marea.check"
 local Error = require "marea.error"
 local http = compat.lazy "marea.mcp.http"
+local json = require "marea.json"
 local session = require "marea.mcp.session"
 local stdio = compat.lazy "marea.mcp.stdio"
 local task = require "marea.task"
@@ -208,6 +209,15 @@ function methods:request(method, params, options)
   return s.session:request(method, params or {}, call_options(1, "server:request, options", s, options, "call"))
 end
 
+-- Those of a list that say something.
+local function tables_in(given)
+  local out = {}
+  for _, one in ipairs(type(given) == "table" and given or {}) do
+    if type(one) == "table" then out[#out + 1] = one end
+  end
+  return out
+end
+
 -- All pages of a list.
 local function list(s, what, capability)
   local offered = s.session.capabilities
@@ -217,7 +227,7 @@ local function list(s, what, capability)
   for _ = 1, MAX_PAGES do
     local result, err = s.session:request(method, { cursor = cursor }, { timeout = seconds(s, "list") })
     if not result then return nil, err end
-    for _, one in ipairs(type(result[field]) == "table" and result[field] or {}) do out[#out + 1] = one end
+    for _, one in ipairs(tables_in(result[field])) do out[#out + 1] = one end
     if type(result.nextCursor) ~= "string" or result.nextCursor == cursor then return out end
     cursor = result.nextCursor
   end
@@ -259,8 +269,10 @@ end
 
 local function as_message(message)
   local content = message.content
-  if type(content) == "table" then content = tools.text { content = content[1] and content or { content } } end
-  return { role = message.role, content = content }
+  if type(content) == "table" then
+    content = tools.text { content = json.is_array(content) and content or { content } }
+  end
+  return { role = message.role, content = type(content) == "string" and content or "" }
 end
 
 --- A prompt's messages, as an agent takes them.
@@ -274,8 +286,9 @@ function methods:prompt(name, arguments)
     { timeout = seconds(s, "call") })
   if not result then return nil, err end
   local out = {}
-  local given = type(result.messages) == "table" and result.messages or {}
-  for i, message in ipairs(given) do out[i] = as_message(message) end
+  for _, message in ipairs(tables_in(result.messages)) do
+    if type(message.role) == "string" then out[#out + 1] = as_message(message) end
+  end
   return out
 end
 
@@ -291,6 +304,16 @@ function methods:resource_templates()
   return list(state_of(self, "resource_templates"), "resources/templates", "resources")
 end
 
+local function data_of(part)
+  if type(part) == "table" and type(part.text) == "string" then return part.text end
+  if type(part) ~= "table" or type(part.blob) ~= "string" then
+    return nil, Error.new { kind = "not_found", message = "the resource has no contents" }
+  end
+  local data = require("marea.core").base64.decode(part.blob)
+  if data then return data end
+  return nil, Error.new { kind = "decode", message = "the resource's blob is not base64" }
+end
+
 --- Reads a resource: its text (or bytes) and its type; and, should it have several
 --- parts, all of them as on the wire.
 ---@param uri string
@@ -301,13 +324,11 @@ function methods:read(uri)
   local result, err = s.session:request("resources/read", { uri = uri }, { timeout = seconds(s, "call") })
   if not result then return nil, err end
   local parts = type(result.contents) == "table" and result.contents or {}
-  local first = parts[1]
-  if type(first) ~= "table" then
-    return nil, Error.new { kind = "not_found", message = "the resource has no contents" }
-  end
-  local data = first.text
-  if data == nil then data = require("marea.core").base64.decode(tostring(first.blob)) end
-  return data, first.mimeType, parts
+  local data
+  data, err = data_of(parts[1])
+  if not data then return nil, err end
+  local content_type = parts[1].mimeType
+  return data, type(content_type) == "string" and content_type or nil, parts
 end
 
 local function subscription(self, uri, name)

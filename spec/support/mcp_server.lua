@@ -15,6 +15,21 @@ end
 local function reply(id, result) say { id = id, result = result } end
 local function text(id, what) reply(id, { content = { { type = "text", text = what } } }) end
 
+-- Answers as from servers nobody tested.
+local odd = {
+  ["tools/list"] = [[{"tools":[null,3,{"name":""},{"name":7},{"name":"fine","description":null,"inputSchema":null}]}]],
+  ["prompts/list"] = [[{"prompts":[null,"x",{"name":"p"}]}]],
+  ["prompts/get"] = [[{"messages":[null,3,{"content":"whose?"},{"role":"user","content":null},
+    {"role":"user","content":[null,{"type":"text","text":"a"}]},{"role":"assistant","content":"b"}]}]],
+  ["tools/call"] = [[{"content":[null,{"type":"text","text":null},{"type":"image","data":"AAEC"},{"type":"audio",
+    "mimeType":null},{"type":"resource","resource":{"uri":null}},
+    {"type":"resource_link"},"x",{"type":"text","text":"t"}]}]],
+  ["resources/list"] = [[{"resources":[null,{"uri":"spec://a"}]}]],
+}
+local odd_contents = { ["spec://broken"] = [[{"mimeType":"image/png","blob":"A*"}]],
+  ["spec://nothing"] = [[{"mimeType":"image/png"}]], ["spec://number"] = [[{"mimeType":"text/plain","text":3}]],
+  ["spec://null"] = "null", ["spec://untyped"] = [[{"mimeType":null,"text":null,"blob":"AAEC"}]] }
+
 local function object(properties)
   return { type = "object", properties = properties or cjson.decode("{}") }
 end
@@ -71,8 +86,10 @@ local handlers = {}
 function handlers.initialize(id, params)
   if mode == "silent" then return end
   local version = mode:match("^version (.*)$") or params.protocolVersion
-  reply(id, { protocolVersion = version, serverInfo = { name = "spec", version = "1" },
-    instructions = "Be good.", capabilities = { tools = { listChanged = true }, prompts = cjson.decode("{}"),
+  local about, instructions = { name = "spec", version = "1" }, "Be good."
+  if mode == "odd" then about, instructions = cjson.null, cjson.null end
+  reply(id, { protocolVersion = version, serverInfo = about, instructions = instructions,
+    capabilities = { tools = { listChanged = true }, prompts = cjson.decode("{}"),
       resources = cjson.decode("{}") } })
 end
 
@@ -120,6 +137,15 @@ local function take_answer(message)
     table.sort(asked)
     text(waiting, table.concat(asked, "; "))
     asked = nil
+  end
+end
+
+if mode == "odd" then
+  for method, result in pairs(odd) do
+    handlers[method] = function(id) reply(id, cjson.decode(result)) end
+  end
+  handlers["resources/read"] = function(id, params)
+    reply(id, cjson.decode('{"contents":[' .. odd_contents[params.uri] .. "]}"))
   end
 end
 

@@ -199,7 +199,8 @@ local function greet(self, about, seconds)
   end
   self.version = result.protocolVersion
   self.capabilities = type(result.capabilities) == "table" and result.capabilities or {}
-  self.server, self.instructions = result.serverInfo, result.instructions
+  self.server = type(result.serverInfo) == "table" and result.serverInfo or {}
+  self.instructions = type(result.instructions) == "string" and result.instructions or nil
   if self.transport.agreed then self.transport:agreed(self.version) end
   local told
   told, err = self:tell("notifications/initialized")

@@ -26,19 +26,27 @@ local function size_of(data)
   return type(data) == "string" and math.floor(#data * 3 / 4) or 0
 end
 
+local function named(what, name)
+  return type(name) == "string" and what .. " " .. name or what
+end
+
+local function in_place_of(what, data)
+  return ("[%s, %d bytes]"):format(what, size_of(data))
+end
+
 local function resource_text(resource)
   if type(resource) ~= "table" then return "" end
   if type(resource.text) == "string" then return resource.text end
-  local kind = tostring(resource.mimeType or "resource")
-  return ("[%s %s, %d bytes]"):format(kind, tostring(resource.uri), size_of(resource.blob))
+  local kind = type(resource.mimeType) == "string" and resource.mimeType or "resource"
+  return in_place_of(named(kind, resource.uri), resource.blob)
 end
 
 local say = {
-  text = function(part) return tostring(part.text or "") end,
-  image = function(part) return ("[image %s, %d bytes]"):format(tostring(part.mimeType), size_of(part.data)) end,
-  audio = function(part) return ("[audio %s, %d bytes]"):format(tostring(part.mimeType), size_of(part.data)) end,
+  text = function(part) return part.text ~= json.null and tostring(part.text or "") or "" end,
+  image = function(part) return in_place_of(named("image", part.mimeType), part.data) end,
+  audio = function(part) return in_place_of(named("audio", part.mimeType), part.data) end,
   resource = function(part) return resource_text(part.resource) end,
-  resource_link = function(part) return ("[resource %s: %s]"):format(tostring(part.name), tostring(part.uri)) end,
+  resource_link = function(part) return ("[%s]"):format(named(named("resource", part.name) .. ":", part.uri)) end,
 }
 
 --- What a call gave, as text: its parts in order; where it has none, what it gave
@@ -49,7 +57,7 @@ function tools.text(result)
   local parts = {}
   for _, part in ipairs(type(result.content) == "table" and result.content or {}) do
     local f = type(part) == "table" and say[part.type]
-    parts[#parts + 1] = f and f(part) or json.encode(part)
+    if part ~= json.null then parts[#parts + 1] = f and f(part) or json.encode(part) end
   end
   if not parts[1] and type(result.structuredContent) == "table" then return json.encode(result.structuredContent) end
   return table.concat(parts, "\n")
@@ -85,7 +93,7 @@ end
 function tools.from(server, listed, options)
   local out, taken = {}, {}
   for _, one in ipairs(listed) do
-    if type(one) == "table" and type(one.name) == "string" then
+    if type(one.name) == "string" and one.name ~= "" then
       out[#out + 1] = tool.of { name = name_of(one.name, options.prefix or "", taken), run = runner(server, one.name),
         description = type(one.description) == "string" and one.description or nil, timeout = false,
         parameters = parameters_of(one.inputSchema), approve = options.approve,
