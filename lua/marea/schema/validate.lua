@@ -143,15 +143,35 @@ end
 
 ---- numbers and strings --------------------------------------------------------
 
+local function is_beyond(value)
+  return not is_int64(value) and (value < -2 ^ 63 or value >= 2 ^ 63)
+end
+
+-- LuaJIT compares a 64-bit integer with a number as two such, also where the
+-- number is beyond them.
+local function comparable(a, b)
+  if is_beyond(a) or is_beyond(b) then return tonumber(a), tonumber(b) end
+  return a, b
+end
+
 local function bound(words, fits)
   return function(state, limit, value, path)
-    if fits(value, limit) then return end
+    if fits(comparable(value, limit)) then return end
     fault(state, path, ("must be %s %s, is %s"):format(words, shown(limit), shown(value)))
   end
 end
 
+-- The whole number, where it is one of which nothing was lost; or nil.
+local function exactly(value)
+  if is_int64(value) then return value end
+  if math.tointeger then return math.tointeger(value) end
+  return is_whole(value) and math.abs(value) <= 2 ^ 53 and value or nil
+end
+
 local function is_multiple(value, step)
-  local times = value / step
+  local whole, by = exactly(value), exactly(step)
+  if whole and by and by ~= 0 then return whole % by == 0 end
+  local times = tonumber(value) / tonumber(step)
   return math.abs(times - math.floor(times + 0.5)) < 1e-9 * math.max(1, math.abs(times))
 end
 
