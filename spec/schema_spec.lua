@@ -156,6 +156,12 @@ describe("the validator", function()
     { '{"properties":{"a":{"type":"string"}}}', '{"a":null}', "{}" },
     { '{"properties":{"a":{"type":"string"}},"required":["a"]}', '{"a":null}', false, "a: expected string, got null" },
     { '{"properties":{"a":{"type":["string","null"]}}}', '{"a":null}', true },
+    { '{"properties":{"a":{"type":"string"}},"minProperties":1}', '{"a":null}', false,     -- left out, it isn't there
+      "must have at least 1 properties, has 0" },
+    { '{"properties":{"a":{"type":"string"}},"maxProperties":1}', '{"a":null,"b":1}', '{"b":1}' },
+    { '{"properties":{"a":{"type":"string"}},"dependentRequired":{"a":["b"]}}', '{"a":null}', "{}" },
+    { '{"properties":{"a":{"type":"string"}},"dependentRequired":{"b":["a"]}}', '{"a":null,"b":1}', false,
+      '"a" is missing' },
     { '{"anyOf":[{"type":"string"},{"type":"integer"}]}', "3.0", "3" },
     { '{"anyOf":[{"type":"string"},{"type":"integer"}]}', "true", false,
       "fits none of the alternatives (expected string, got true)" },

@@ -297,22 +297,30 @@ local function schemas_for(s, name)
   return { s.additionalProperties }
 end
 
+local function is_idle_null(state, s, name)
+  if is_required(s, name) then return false end
+  local list = schemas_for(s, name)
+  return list and list[1] ~= nil and not try(state, list[1], null, name)
+end
+
 -- A model that has nothing to say of an optional property says null.
-local function is_idle_null(state, s, name, value, list)
-  if value ~= null or is_required(s, name) or not list[1] then return false end
-  return not try(state, list[1], value, name)
+local function without_idle_nulls(state, s, object)
+  local out
+  for name, value in pairs(object) do
+    if value == null and is_idle_null(state, s, tostring(name)) then
+      out = out or copy(object)
+      out[name] = nil
+    end
+  end
+  return out or object
 end
 
 local function visit_property(state, s, name, value, path)
   local list = schemas_for(s, name)
-  if not list then
-    fault(state, path, ("unknown property %q"):format(name))
-  elseif is_idle_null(state, s, name, value, list) then return nil
-  else
-    for _, inner in ipairs(list) do
-      local converted = visit(state, inner, value, within(path, name))
-      if converted ~= nil then value = converted end
-    end
+  if not list then fault(state, path, ("unknown property %q"):format(name)) end
+  for _, inner in ipairs(list or {}) do
+    local converted = visit(state, inner, value, within(path, name))
+    if converted ~= nil then value = converted end
   end
   return value
 end
@@ -472,6 +480,7 @@ local inside = { array = visit_items, object = visit_properties }
 
 local function check_kind(state, s, value, path)
   local kind = kind_of(value)
+  if kind == "object" then value = without_idle_nulls(state, s, value) end
   for _, item in ipairs(checks[kind] or {}) do
     local wanted = said(s, item[1])
     if wanted ~= nil then item[2](state, wanted, value, path, s) end
