@@ -88,13 +88,22 @@ local function hex(p, pattern)
   return digits and tonumber(digits, 16) or refuse "an unfinished escape"
 end
 
+-- After \u: a code point, be it that of two halves.
+local function unicode(p)
+  if p.text:sub(p.at, p.at) == "{" then return hex(p, "{(%x+)}") end
+  local point = hex(p, "(%x%x%x%x)")
+  local low = point >= 0xD800 and point < 0xDC00 and take(p, "\\u([dD][c-fC-F]%x%x)")
+  if not low then return point end
+  return 0x10000 + (point - 0xD800) * 0x400 + tonumber(low, 16) - 0xDC00
+end
+
 -- After the backslash: a test, or a code point.
 local function escape(p)
   local c = take_char(p) or refuse "a backslash at the end"
   if classes[c] then return classes[c] end
   if controls[c] then return nil, controls[c] end
   if c == "x" then return nil, hex(p, "(%x%x)") end
-  if c == "u" then return nil, hex(p, p.text:sub(p.at, p.at) == "{" and "{(%x+)}" or "(%x%x%x%x)") end
+  if c == "u" then return nil, unicode(p) end
   if c == "c" then return nil, (take(p, "%a") or refuse "\\c"):byte() % 32 end
   if c:find("^[%a%d]$") then refuse("\\" .. c) end
   return nil, regex.points(c)[1]
