@@ -58,6 +58,16 @@ describe("structured output", function()
     end)
   end
 
+  it("is shown from where it begins, whatever was in brackets before", function()
+    local seen = {}
+    for event in agent_of { "Sure [see below], as in [1]: " .. GOOD }:stream "x" do
+      if event.type == "partial" then seen[#seen + 1] = marea.json.encode(event.value, { sort = true }) end
+      if event.type == "done" then assert.same({ name = "Ada", age = 36 }, event.result.output) end
+    end
+    assert.equal("{}", seen[1])
+    assert.equal('{"age":36,"name":"Ada"}', seen[#seen])
+  end)
+
   it("is asked for in words once the guess that response_format is known was wrong", function()
     local agent = agent_of { { error = "bad_request" }, GOOD, GOOD }
     assert.same("Ada", assert(agent:run "x").output.name)

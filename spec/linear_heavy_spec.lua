@@ -124,6 +124,10 @@ local cases = {
     local reader = partial.new()
     for at = 1, #s, 10 do reader:add(s:sub(at, at + 9)) end
   end, fill("[1,") },
+  { "lists where an object is wanted, still arriving", function(s)
+    local reader = partial.new { object = true }
+    for at = 1, #s, 10 do reader:add(s:sub(at, at + 9)) end
+  end, fill('[["x",] ') },
   { "a text that is still arriving", function(s)
     local reader = partial.new()
     for at = 1, #s, 10 do reader:add(s:sub(at, at + 9)) end

@@ -73,6 +73,31 @@ describe("partial JSON", function()
     end)
   end
 
+  local objects = {
+    { 'Sure [see below]: {"a":1}', '{"a":1}' }, { 'As in [1, "]", [2]]: {"a":[1,{}]}', '{"a":[1,{}]}' },
+    { '[it\'s "here"] [nu] [[ [3,] {"a":1} [2]', '{"a":1}' }, { '["\\u00zz"] {"a":1}', '{"a":1}' },
+    { '[{"a":1}]', nil }, { ("["):rep(500) .. '{"a":1}', nil }, { "[see", nil },
+    { ("x["):rep(500) .. "x" .. ' {"a":1}', '{"a":1}' },
+  }
+  for _, case in ipairs(objects) do
+    it(("knows %s of %q where an object is wanted, however it is cut"):format(case[2] or "nothing",
+      case[1]:sub(1, 40)), function()
+      for size = 1, 9 do
+        local p, before = partial.new { object = true }, nil
+        for i = 1, #case[1], size do
+          p:add(case[1]:sub(i, i + size - 1))
+          if p:due() then
+            assert.is_true(before == nil or before == p:value())
+            before = p:value()
+            assert.is_false(json.is_array(before))
+          end
+        end
+        assert.equal(case[2] ~= nil, p.complete)
+        assert.equal(case[2], encoded(p:value()))
+      end
+    end)
+  end
+
   it("keeps what it knew when the rest is no JSON", function()
     local p = partial.new()
     p:add('{"a":1,"b":[2,}')

@@ -2,7 +2,8 @@
 -- JSON that is still arriving, as far as it can be known: what a prefix says
 -- is never taken back by what follows. A string grows; a number, a literal or a
 -- key counts once it is whole. Each byte is looked at once. What stands before
--- the first { or [ is passed over, and so is what follows the end.
+-- the first { or [ is passed over, and so is what follows the end; and, where an
+-- object is wanted, a list, or what in brackets looked like one.
 
 local json = require "marea.json"
 
@@ -16,8 +17,11 @@ local metatable = { __name = "marea.partial", __index = methods }
 ---@class marea.Partial
 ---@field complete boolean the value is whole
 ---@field broken boolean what came is no JSON; what was known before stays
-function partial.new()
+---@param options { object: boolean|nil }|nil object: nothing else is wanted
+function partial.new(options)
   return setmetatable({
+    object = options ~= nil and options.object or false,
+    passing = false,      -- what is read is a list where an object is wanted
     rest = "",            -- what could not be read yet: the beginning of a token
     stack = {},           -- open containers: { value, key, n }
     state = "start", complete = false, broken = false,
@@ -31,7 +35,7 @@ end
 
 local function place(self, value)
   local top = self.stack[#self.stack]
-  if not top then self.root = value
+  if not top then self.root = not self.passing and value or nil
   elseif top.is_list then
     top.n = top.n + 1
     top.value[top.n] = value
@@ -230,7 +234,9 @@ states.list_next = expect(",", "value", "]")
 function states.start(self, text, i)
   local from = text:find("[{[]", i)
   if not from then return #text + 1 end
-  return read_value(self, text, from, text:sub(from, from))
+  local c = text:sub(from, from)
+  self.passing = self.object and c == "["
+  return read_value(self, text, from, c)
 end
 
 -- Reads from `i` on; returns where to go on, or nil and where the token begins
@@ -242,6 +248,12 @@ local function advance(self, text, i)
   return states[self.state](self, text, i, text:sub(i, i))
 end
 
+-- Begins anew after a list that was not wanted.
+local function pass_over(self)
+  self.stack, self.open, self.state = {}, nil, "start"
+  self.passing, self.complete, self.broken = false, false, false
+end
+
 ---- what others call -------------------------------------------------------------------
 
 --- Adds what has arrived.
@@ -250,7 +262,13 @@ function methods:add(text)
   if self.complete or self.broken then return end
   text = self.rest .. text
   local i, kept = 1, nil
-  while i and i <= #text and not self.complete and not self.broken do i, kept = advance(self, text, i) end
+  while i and i <= #text and not self.complete and not self.broken do
+    i, kept = advance(self, text, i)
+    if self.passing and (self.complete or self.broken) then
+      pass_over(self)
+      i = i or kept
+    end
+  end
   self.rest = i and "" or text:sub(kept or #text + 1)
 end
 

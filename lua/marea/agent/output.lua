@@ -190,7 +190,7 @@ end
 --- A function that takes the stream's events and gives the value as far as it
 --- is known, when there is news.
 function output.watcher(plan, mode)
-  local growing = partial.new()
+  local growing = partial.new { object = true }
   local function show()
     if not growing:due() then return nil end
     local value = growing:value()
