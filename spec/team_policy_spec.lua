@@ -227,6 +227,13 @@ describe("an orchestrator", function()
     assert.equal("stalled", assert(team:run "go").stop)
   end)
 
+  it("answers in words of its own, not with what a member's `output` was", function()
+    local team = marea.team.orchestrator { member("a", { '{"n":1}' }, { output = { n = "integer" } }), name = "lead",
+      client = agents.client { plan("f", "p"), step {}, step { satisfied = true }, "the answer" } }
+    local result = assert(team:run "go")
+    assert.same({ "the answer" }, { result.output_text, result.output })
+  end)
+
   it("goes on in another process where its model failed", function()
     local team = lead { plan("f1", "p1"), step {}, { error = "server" } }
     assert.equal("server", fault(team).kind)
@@ -274,5 +281,20 @@ describe("a pattern", function()
     assert.same({ "done", "two", "w" }, { result.stop, result.output_text, result.agent })
     result = assert(pair({ "no", "no", "no" }, 2):run "go")
     assert.same({ "rounds", "two" }, { result.stop, result.output_text })
+  end)
+
+  it("reflect: the answer's `output` is the worker's too, also after a pause", function()
+    local team
+    local function pair(critic)
+      team = marea.reflect { worker = member("w", { '{"n":1}' }, { output = { n = "integer" } }),
+        critic = member("c", critic, { output = { good = "boolean" } }), accept = function() return true end }
+      return team
+    end
+    local result = assert(pair { '{"good":true}' }:run "go")
+    assert.same({ '{"n":1}', { n = 1 } }, { result.output_text, result.output })
+    local paused = assert(pair { function() team:pause() return '{"good":true}' end }:run "go")
+    assert.equal("paused", paused.stop)
+    result = assert(pair {}:resume(teams.through_json(paused)))
+    assert.same({ "done", "w", '{"n":1}', { n = 1 } }, { result.stop, result.agent, result.output_text, result.output })
   end)
 end)

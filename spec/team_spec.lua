@@ -273,6 +273,17 @@ describe("a team is an agent", function()
     assert.same({}, inner.messages)
   end)
 
+  it("whose answer is that of its policy's choice: asked as a tool, and handed over to", function()
+    local function inner()
+      return marea.reflect { worker = member("w", { "THE ESSAY" }), name = "inner", accept = function() return true end,
+        critic = member("c", { '{"good":true}' }, { output = { good = "boolean" } }) }
+    end
+    local asking = member("host", { calling { { "inner", { input = "q" } } }, "ok" }, { tools = { inner():as_tool() } })
+    assert.same({ "THE ESSAY" }, agents.results(assert(asking:run "x").messages))
+    local giving = member("host", { calling { { "transfer_to_inner" } } }, { handoffs = { inner() } })
+    assert.equal("THE ESSAY", assert(giving:run "x").output_text)
+  end)
+
   it("handed over to, it has the conversation, in the next run too", function()
     local inner = marea.team.swarm { member("in_a", { "hello from inside", "still here" }), name = "inner" }
     local host = member("host", { calling { { "transfer_to_inner" } } }, { handoffs = { inner } })

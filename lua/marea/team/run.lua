@@ -77,6 +77,12 @@ local function words_of(messages, name)
   return "", name
 end
 
+-- The output that goes with these words: a policy's own have none.
+local function output_of(self, name)
+  if self.text or not name then return nil end
+  return hear.copy(self.state.outputs[name])
+end
+
 local function copy_usage(sum)
   local out = usage.new()
   usage.add(out, sum)
@@ -89,10 +95,10 @@ function run.result(self, stop)
   local state = self.state
   local text, who = words_of(state.messages, self.answer)
   local counted = state.run
-  local result = { output_text = self.text or text, output = self.output, stop = stop, agent = who or self.team.name,
-    messages = compat.move(state.messages, 1, #state.messages, 1, {}), usage = copy_usage(counted.usage),
-    steps = counted.steps, turns = counted.turns, limit = self.limit, guardrail = self.guardrail,
-    ledger = state.policy.ledger }
+  local result = { output_text = self.text or text, output = output_of(self, who), stop = stop,
+    agent = who or self.team.name, messages = compat.move(state.messages, 1, #state.messages, 1, {}),
+    usage = copy_usage(counted.usage), steps = counted.steps, turns = counted.turns, limit = self.limit,
+    guardrail = self.guardrail, ledger = state.policy.ledger }
   setmetatable(result.messages, getmetatable(state.messages))
   if stop == "pending" then result.pending = approval.list(state) end
   if stop == "pending" or stop == "paused" then result.state = states.save(state, self.team.name) end
@@ -180,6 +186,7 @@ local function speak_aloud(self, name, said)
   if said.at then return end
   state.messages[#state.messages + 1] = said.message
   state.last, state.handoff, state.to, said.at = name, said.handoff, said.to, #state.messages
+  state.outputs[name] = said.output
   tell(self, { type = "message", agent = name, message = said.message })
   -- the member's own run told it to all others
   if said.handoff then call_hook(self, { type = "handoff", from = name, to = said.handoff }) end
@@ -201,7 +208,6 @@ local function publish(self, names, about)
   local state, stop = self.state, nil
   for _, name in ipairs(names) do
     local said = state.said[name]
-    self.output = said.output
     stop = say(self, name, said, about) or stop
   end
   state.run.turns = state.run.turns + #names
@@ -299,6 +305,7 @@ local function policy_turn(self)
     say = function(message)
       message.name = message.name or self.team.name
       state.messages[#state.messages + 1] = message
+      state.outputs[message.name] = nil
       tell(self, { type = "message", agent = message.name, message = message })
     end }
 end

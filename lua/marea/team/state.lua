@@ -20,6 +20,7 @@ local VERSION = 1
 ---@field speaking string[]|nil whose turn it is, or was when the run broke off
 ---@field said table<string, table> which of these have spoken, and what
 ---@field waiting string[]|nil which of these wait for a person
+---@field outputs table<string, any> the `output` of what each member said last
 ---@field policy table what the policy remembers
 ---@field stop table what the stop condition has counted
 ---@field run table|nil counters of the run that goes on: turns, steps, seconds, usage
@@ -29,7 +30,8 @@ local VERSION = 1
 
 ---@return marea.TeamState
 function state.new()
-  return { messages = json.array {}, members = {}, heard = {}, said = {}, policy = {}, stop = {}, usage = usage.new() }
+  return { messages = json.array {}, members = {}, heard = {}, said = {}, outputs = {}, policy = {}, stop = {},
+    usage = usage.new() }
 end
 
 --- As data.
@@ -112,6 +114,7 @@ function state.load(data, load_member)
   local self = talks.copy(data)
   self.marea, self.version, self.name = nil, nil, nil
   self.messages, self.usage = json.array(self.messages), mend_usage(self.usage)
+  self.outputs = type(self.outputs) == "table" and self.outputs or {}      -- those saved earlier have none
   if self.run then
     self.run.usage = mend_usage(type(self.run.usage) == "table" and self.run.usage or {})
   end
