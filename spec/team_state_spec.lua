@@ -130,6 +130,73 @@ describe("a team that is cancelled in flight", function()
   end)
 end)
 
+describe("a team in which a person must be asked beside one that broke off", function()
+  local ask = calling { { "remove", { path = "/x" }, id = "c1" } }
+
+  -- a asks a person, b breaks off
+  local function pair(a, b, options)
+    local tool, seen = agents.tool("remove", nil, { parameters = { path = "string" }, approve = true })
+    local all = { agents = { member("a", a, { tools = { tool } }), member("b", b) }, rounds = 1, name = "pair" }
+    for key, value in pairs(options or {}) do all[key] = value end
+    return marea.debate(all), seen
+  end
+
+  it("by an error: the next run asks still, and goes on once that is decided", function()
+    local team, seen = pair({ ask, "removed" }, { { error = "server" }, { error = "server" }, "B" })
+    for _ = 1, 2 do
+      local none, err = team:run(not team.messages[1] and "go" or nil)
+      assert.is_nil(none)
+      assert.equal("server", err.kind)
+    end
+    local result = assert(team:run())
+    assert.same({ "pending", "a/c1" }, { result.stop, result.pending[1].id })
+    assert.equal("pending", assert(team:run()).stop)
+    result = assert(team:resume(assert(team:run()), { ["a/c1"] = true }))
+    assert.same({ "done", "a: removed, b: B", { { path = "/x" } } }, { result.stop, said(result.messages), seen })
+    assert.equal(2, #team:member("a").client.requests)
+  end)
+
+  it("by its time: likewise, in another process too", function()
+    local team = pair({ ask }, { { text = "late", after = 30 } }, { stop = marea.stop.timeout(0.03) })
+    assert.equal("timeout", assert(team:run "go").stop)
+    local other, seen = pair({ "removed" }, { "B" })
+    assert(other:load(through_json(team:save())))
+    local result = assert(other:run())
+    assert.same({ "pending", "a/c1" }, { result.stop, result.pending[1].id })
+    assert.equal("a: removed, b: B", said(assert(other:resume(result, { ["a/c1"] = true })).messages))
+    assert.equal(1, #seen)
+  end)
+
+  it("what was decided and had not run yet does", function()
+    local tool, seen = agents.tool("remove", nil, { parameters = { path = "string" }, approve = true })
+    local function one(name, ...) return member(name, { ask, ... }, { tools = { tool } }) end
+    local team = marea.debate { agents = { one("a", { text = "late", after = 30 }, "A"), one("b", "B") }, rounds = 1,
+      parallel = 1, stop = marea.stop.timeout(0.03) }
+    local result = assert(team:run "go")
+    assert.equal("timeout", assert(team:resume(result, { ["a/c1"] = true, ["b/c1"] = true })).stop)
+    assert.equal("a: A, b: B", said(assert(team:run()).messages))
+    assert.equal(2, #seen)
+  end)
+
+  it("within a team, as well", function()
+    local inner, seen = pair({ ask, "removed" }, { { error = "server" }, "B" })
+    local team = marea.team.sequence { inner, name = "outer" }
+    assert.is_nil((team:run "go"))
+    local result = assert(team:run())
+    assert.same({ "pending", "pair/a/c1" }, { result.stop, result.pending[1].id })
+    assert.equal("pair: B", said(assert(team:resume(result, { ["pair/a/c1"] = true })).messages))
+    assert.equal(1, #seen)
+  end)
+
+  it("is refused by new words", function()
+    local team, seen = pair({ ask, "I see" }, { { error = "server" }, "B" })
+    assert.is_nil((team:run "go"))
+    assert.equal("a: I see, b: B", said(assert(team:run "leave it").messages))
+    assert.same({ "Not run: nobody approved it." }, agents.results(team:save().members.a.messages))
+    assert.equal(0, #seen)
+  end)
+end)
+
 describe("a team that is saved in the middle of a run", function()
   -- in both processes the same; `save` stops the first after so many requests
   local CODE = [[

@@ -19,7 +19,7 @@ local party = {}
 ---@field data any what the run was given
 ---@field emit fun(event: table)|nil
 ---@field within table|nil the run it is part of: what is used is counted there too
----@field resumed boolean|nil a person decided, and the turn goes on
+---@field resumed boolean|nil the turn goes on where it broke off, or waited for a person
 ---@field outside table[]|nil whom else the conversation may be handed over to
 ---@field messages table[]|nil the transcript
 

@@ -75,7 +75,7 @@ end
 local function last_answer(member)
   local messages = member.messages or {}
   local last = messages[#messages]
-  if member.run and not member.run.over or member.open or not last then return nil end
+  if member.run and not member.run.over or member.open or member.waiting or not last then return nil end
   return last.role == "assistant" and not last.tool_calls and last or nil
 end
 

@@ -140,9 +140,9 @@ local function take(self, state, level)
   pausing[self] = nil
 end
 
-local function new_run(self, state, options, resumed)
+local function new_run(self, state, options)
   options = options or {}
-  return runs.new(self, state, { data = options.data, resumed = resumed }, options.max_turns)
+  return runs.new(self, state, { data = options.data }, options.max_turns)
 end
 
 local function perform(run, input)
@@ -254,7 +254,7 @@ function methods:resume(data, decisions, options)
   holder.take(self, state, 2)
   data.resumed = true           -- once: its calls run now
   conversations[self] = state
-  local run = new_run(self, state, options, true)
+  local run = new_run(self, state, options)
   if streamed then return stream_of(run) end
   return perform(run)
 end

@@ -33,7 +33,7 @@ local MAX_TURNS = 20
 ---@param max_turns integer|nil
 function run.new(team, state, turn, max_turns)
   return { team = team, state = state, data = turn.data, emit = turn.emit, within = turn.within,
-    resumed = turn.resumed, max_turns = max_turns or team.max_turns or MAX_TURNS, began = core.now() }
+    max_turns = max_turns or team.max_turns or MAX_TURNS, began = core.now() }
 end
 
 local function seconds(self)
@@ -118,24 +118,26 @@ end
 
 ---- one turn --------------------------------------------------------------------------------
 
-local function turn_of(self, name)
-  return { data = self.data, emit = emit_for(self, name), within = self, resumed = self.resumed,
+local function turn_of(self, name, resumed)
+  return { data = self.data, emit = emit_for(self, name), within = self, resumed = resumed,
     outside = self.team.outside, messages = self.state.messages }
 end
 
--- Has a member speak. Returns its result, or nil and an error.
+-- Has a member speak, or go on with a turn that broke off, or that waited for a
+-- person: what is undecided still waits then. Returns its result, or nil and an
+-- error.
 local function speak(self, name)
   local state, who = self.state, self.team:member(name)
   local member = state.members[name] or party.fresh(who)
   local told, already = state.heard[name] or 0, state.members[name] ~= nil and state.said[name] == false
   local input = hear.input(state, name, already)
-  if already and not input and not self.resumed then
+  if already and not input then
     local words = hear.unsaid(member)
     if words then return { output_text = words, stop = "done", steps = 0, usage = usage.new() } end
   end
   state.members[name], state.heard[name], state.said[name] = member, #state.messages, false
   local size = hear.size(member)
-  local ok, result, err = pcall(party.go, who, member, input, turn_of(self, name))
+  local ok, result, err = pcall(party.go, who, member, input, turn_of(self, name, already))
   local done = ok and (result or err.result)
   if done and done.stop ~= "pending" then state.run.steps = state.run.steps + done.steps end
   if ok and not result and hear.size(member) == size then      -- it took the question back
@@ -263,7 +265,6 @@ local function turn(self, names)
   local about = about_of(self)
   names = begin_turn(self, names)
   local failed, late = in_time(time_left(self), speak_all, self, names)
-  self.resumed = false
   if late then return "timeout" end
   if failed then return nil, failed end
   if self.state.waiting then return "pending" end
@@ -385,7 +386,6 @@ local function begin(self, input)
     state.stop = {}
     state.run = { turns = 0, steps = 0, seconds = 0, usage = usage.new(), first = #state.messages + 1 }
   end
-  if not self.resumed then state.waiting = nil end
   for _, message in ipairs(messages) do state.messages[#state.messages + 1] = hear.copy(message) end
   join_line(self)
   if not state.messages[1] then error(("%s: there is nothing to do: give a text"):format(self.team.name), 0) end
