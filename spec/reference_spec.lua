@@ -141,7 +141,7 @@ describe("the reference", function()
     { "lua/marea/option_checks.lua", "hooks", "marea.Hooks", same = true },
     { "lua/marea/option_checks.lua", "limit_options", "marea.LimitOptions", same = true },
     { "lua/marea/agent.lua", "fields", "marea.AgentOptions", same = true },
-    { "lua/marea/agent.lua", "limit_fields", "marea.UsageLimits", same = true },
+    { "lua/marea/agent/limits.lua", "fields", "marea.UsageLimits", same = true },
     { "lua/marea/agent.lua", "hook_fields", "marea.AgentHooks", same = true },
     { "lua/marea/agent.lua", "guard_fields", "marea.Guardrails", same = true },
     { "lua/marea/agent.lua", "price_fields", "marea.Prices", same = true },

@@ -112,6 +112,8 @@ describe("a team in turns", function()
     { function() marea.team.round_robin { "a" } end, "member 1: expected an agent, a team or a person, got string" },
     { function() marea.team.round_robin { member("a"), member("a") } end, 'two members are called "a"' },
     { function() marea.team.round_robin { member("a"), stop_ = 1 } end, 'unknown option "stop_"' },
+    { function() marea.team.round_robin { member("a"), usage_limits = { total_token = 5 } } end,
+      'usage_limits: unknown option "total_token"' },
     { function() marea.team.round_robin { member("a"), max_turns = 0 } end, "max_turns: expected a whole number" },
     { function() marea.team.new { member("a") } end, "policy: expected a function" },
     { function() marea.stop.messages(0) end, "marea.stop.messages: expected a whole number" },

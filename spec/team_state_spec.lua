@@ -5,6 +5,7 @@
 local agents = require("spec.support.agents")
 local calls = require("spec.support.calls")
 local child = require("spec.support.child")
+local core = require("marea.core")
 local form = require("spec.support.form")
 local marea = require("marea")
 local server = require("spec.support.server")
@@ -127,6 +128,77 @@ describe("a team that is cancelled in flight", function()
     end
     stream:close()
     assert.equal("a: whole, b: 2", said(assert(team:run()).messages))
+  end)
+end)
+
+describe("a team with a limit of time", function()
+  local LATE = { text = "late", after = 30 }
+
+  local function limited(seconds, options)
+    options.usage_limits, options.max_turns = { seconds = seconds }, options.max_turns or 4
+    return marea.team.round_robin(options)
+  end
+  local function ended(result)
+    return { result.stop, result.limit, said(result.messages) }
+  end
+
+  it("ends when it is over, and the next run goes on with the turn that broke off", function()
+    local team = limited(0.05, { member("a", { "1" }), member("b", { LATE, "2" }), max_turns = 2 })
+    assert.same({ "usage_limit", "seconds", "a: 1" }, ended(assert(team:run "go")))
+    assert.equal("a: 1, b: 2", said(assert(team:run(nil, { max_turns = 1 })).messages))
+  end)
+
+  it("is one also where a person takes it, or a policy", function()
+    local function slow() marea.sleep(30) end
+    local desk = limited(0.03, { marea.user_proxy { ask = slow } })
+    assert.same({ "usage_limit", "seconds", "" }, ended(assert(desk:run "go")))
+    local picked = marea.team.selector { member("a"), member("b"), client = agents.client { LATE },
+      usage_limits = { seconds = 0.03 } }
+    assert.same({ "usage_limit", "seconds", "" }, ended(assert(picked:run "go")))
+    local led = marea.team.orchestrator { member("a"), client = agents.client { LATE },
+      usage_limits = { seconds = 0.03 } }
+    assert.same({ "usage_limit", "seconds", "" }, ended(assert(led:run "go")))
+  end)
+
+  it("counts the time of a run, over its pauses, and of no other", function()
+    local team
+    local function busy()
+      marea.sleep(0.06)
+      team:pause()
+      return "1"
+    end
+    team = limited(0.1, { marea.user_proxy { ask = busy, name = "a" } })
+    assert.equal("paused", assert(team:run "go").stop)
+    marea.sleep(0.1)
+    assert.equal("usage_limit", assert(team:run()).stop)
+    assert.equal("paused", assert(team:run "again").stop)
+  end)
+
+  it("leaves a turn that didn't begin any more to the next run", function()
+    local function busy()
+      local over = core.now() + 0.04
+      repeat until core.now() > over
+      return "1"
+    end
+    local team = marea.team.sequence { marea.user_proxy { ask = busy, name = "a" }, member("b", { "2" }),
+      usage_limits = { seconds = 0.03 } }
+    assert.equal("usage_limit", assert(team:run "go").stop)
+    assert.equal("2", assert(team:run()).output_text)
+  end)
+
+  it("of whoever it works for stops it in its turn, which goes on later", function()
+    local inner = marea.team.round_robin { member("x", { "X" }), member("y", { LATE, "Y" }), name = "inner",
+      max_turns = 2 }
+    local team = limited(0.05, { inner, max_turns = 1 })
+    assert.same({ "usage_limit", "seconds", "" }, ended(assert(team:run "go")))
+    assert.equal("inner: Y", said(assert(team:run()).messages))
+  end)
+
+  it("beside a condition of time: what is over first says so", function()
+    local team = limited(30, { member("a", { LATE }), stop = marea.stop.timeout(0.03) })
+    assert.equal("timeout", assert(team:run "go").stop)
+    team = limited(0.03, { member("a", { LATE }), stop = marea.stop.timeout(30) })
+    assert.equal("usage_limit", assert(team:run "go").stop)
   end)
 end)
 

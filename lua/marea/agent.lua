@@ -9,6 +9,7 @@ local check = require "marea.check"
 local holder = require "marea.agent.holder"
 local inputs = require "marea.agent.input"
 local kit = require "marea.agent.kit"
+local limits = require "marea.agent.limits"
 local output = compat.lazy "marea.agent.output"
 local party = compat.lazy "marea.agent.party"
 local runs = require "marea.agent.run"
@@ -56,8 +57,6 @@ local fields = {
   context = "a function", memory = "a table", stop = "a table or a function",
 }
 
-local limit_fields = { requests = WHOLE, total_tokens = WHOLE, tool_calls = "a whole number of at least 0",
-  seconds = "a number of seconds" }
 local hook_fields = { step = "a function", tool_start = "a function", tool_end = "a function", handoff = "a function",
   pending = "a function", done = "a function" }
 local guard_fields = { input = "a table", output = "a table", tool = "a table" }
@@ -68,10 +67,11 @@ local REPEATS = 3
 
 local function check_parts(level, options)
   local who = "marea.agent, "
-  local parts = { usage_limits = limit_fields, hooks = hook_fields, guardrails = guard_fields, prices = price_fields }
+  local parts = { hooks = hook_fields, guardrails = guard_fields, prices = price_fields }
   for name, form in pairs(parts) do
     if options[name] then check.fields(level + 1, who .. name, options[name], form) end
   end
+  limits.check(level + 1, "marea.agent", options)
   if options.memory and type(options.memory.query) ~= "function" then
     check.fail(level + 1, who .. "memory", "something with `query`", options.memory)
   end
@@ -144,8 +144,7 @@ local run_fields = { data = "anything", max_steps = WHOLE, usage_limits = "a tab
 
 local function check_run(level, who, options)
   holder.check_run(level + 1, who, options, run_fields)
-  local limits = options and options.usage_limits
-  if limits then check.fields(level + 1, who .. ", usage_limits", limits, limit_fields) end
+  limits.check(level + 1, who, options)
 end
 
 local function perform(run, input, resumed)

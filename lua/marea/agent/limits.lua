@@ -4,11 +4,25 @@
 -- used within a run, by agents that are its tools, is used by it: all is counted
 -- and bounded along `run.line`, from the run outwards.
 
+local check = require "marea.check"
 local core = require "marea.core"
 local json = require "marea.json"
 local usage = require "marea.usage"
 
 local limits = {}
+
+local WHOLE = "a whole number of at least 1"
+
+local fields = { requests = WHOLE, total_tokens = WHOLE, tool_calls = "a whole number of at least 0",
+  seconds = "a number of seconds" }
+
+--- Checks the `usage_limits` among options.
+---@param level integer as for `error`, from the function that calls this
+---@param options table|nil
+function limits.check(level, who, options)
+  local most = options and options.usage_limits
+  if most then check.fields(level + 1, who .. ", usage_limits", most, fields) end
+end
 
 -- What of usage nobody told is taken to be, for a limit on tokens alone: four
 -- bytes to a token.

@@ -9,6 +9,7 @@ local approval = compat.lazy "marea.agent.approval"
 local check = require "marea.check"
 local input_check = require "marea.agent.input"
 local holder = require "marea.agent.holder"
+local limits = require "marea.agent.limits"
 local party = require "marea.agent.party"
 local runs = require "marea.team.run"
 local states = require "marea.team.state"
@@ -66,6 +67,7 @@ local function split(level, who, options, more)
   end
   check.fields(level + 1, who, named, form)
   if named.hooks then check.fields(level + 1, who .. ", hooks", named.hooks, hook_fields) end
+  limits.check(level + 1, who, named)
   return named
 end
 

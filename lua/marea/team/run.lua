@@ -160,6 +160,7 @@ local function speak_one(self, name, waiting)
   local result, err = speak(self, name)
   if not result then return err end
   if result.stop == "pending" then waiting[#waiting + 1] = name
+  elseif result.stop == "usage_limit" and limits.is_late(self) then self.late = true
   elseif result.stop == "paused" then self.paused = true
   else keep(self, name, result) end
 end
@@ -243,13 +244,26 @@ local function condition(self, about)
   return reason and (type(reason) == "string" and reason or "condition") or nil
 end
 
--- How long a turn may take: what the condition leaves of time.
+-- How long a turn may take, and why the run ends then: what the condition, and
+-- the limits, leave of time.
 local function time_left(self)
   local stop = self.team.stop
-  return type(stop) == "table" and stop.left and stop:left(self.state.stop, seconds(self)) or nil
+  local left = type(stop) == "table" and stop.left and stop:left(self.state.stop, seconds(self)) or nil
+  local limit = self.deadline and self.deadline - core.now()
+  if limit and limit < (left or math.huge) then return limit, "usage_limit" end
+  return left, "timeout"
 end
 
-local function in_time(left, f, ...)
+local function over_time(self, reason)
+  if reason == "usage_limit" then self.limit = "seconds" end
+  return reason
+end
+
+local LATE = {}
+
+-- f(...); or LATE and why the run ends.
+local function in_time(self, f, ...)
+  local left, reason = time_left(self)
   if not left then return f(...) end
   local over, results = true, nil
   local function timed(...)
@@ -257,16 +271,18 @@ local function in_time(left, f, ...)
     over = false
   end
   task.timeout(math.max(left, 0.001), timed, ...)
-  if over then return nil, "late" end
+  if over then return LATE, reason end
   return compat.unpack(results, 1, results.n)
 end
 
 local function turn(self, names)
   local about = about_of(self)
   names = begin_turn(self, names)
-  local failed, late = in_time(time_left(self), speak_all, self, names)
-  if late then return "timeout" end
+  if limits.is_late(self) then return over_time(self, "usage_limit") end
+  local failed, reason = in_time(self, speak_all, self, names)
+  if failed == LATE then return over_time(self, reason) end
   if failed then return nil, failed end
+  if self.late then return over_time(self, "usage_limit") end
   if self.state.waiting then return "pending" end
   if self.paused then return "paused" end
   local stop = publish(self, names, about)
@@ -345,9 +361,9 @@ end
 -- The policy may take its time too, where it asks a model.
 local function choose(self)
   if self.state.speaking then return self.state.speaking end
-  local left = time_left(self)
-  local names, stop, err = in_time(left, next_names, self)
-  if stop == "late" and left and names == nil then return nil, "timeout" end
+  local names, stop, err = in_time(self, next_names, self)
+  if names == LATE then return nil, over_time(self, stop) end
+  if err and limits.is_late(self) then return nil, over_time(self, "usage_limit") end
   if names and is_full(self) then
     self.limit = "max_turns"
     return nil, "max_turns"
@@ -375,6 +391,8 @@ local function join_line(self)
   self.root, self.agent, self.usage, self.limits = team, team, self.state.run.usage, team.usage_limits
   self.line = { self, all, compat.unpack(within and within.line or {}) }
   self.deadline = within and within.deadline
+  local most = (team.usage_limits or {}).seconds
+  if most then self.deadline = math.min(self.deadline or math.huge, self.began + most - self.state.run.seconds) end
 end
 
 -- New words begin a new run; none go on with the one there was.
