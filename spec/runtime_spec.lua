@@ -2,6 +2,7 @@
 -- The runtime: who gets what, in which order, what comes back, and that nothing
 -- that goes wrong is lost.
 
+local agents = require("spec.support.agents")
 local marea = require("marea")
 
 local function in_run(name, f)
@@ -206,6 +207,90 @@ describe("a runtime", function()
     table.sort(answers)
     assert.equal("ok", answers[1])
     assert.is_truthy(answers[2]:find("without end", 1, true))
+  end)
+
+  -- What a handler's tasks do, it does: they are waited for in these ways.
+  local ways = {
+    { "marea.all", function(f) return marea.all { f }[1] end },
+    { "marea.timeout", function(f) return marea.timeout(60, f) end },
+    { "a task that is awaited", function(f) return marea.spawn(f):await() end },
+    { "an agent's tool", function(f)
+      local answer
+      local tool = agents.tool("act", function()
+        answer = f()
+        return "done"
+      end)
+      assert(marea.agent { client = agents.client { agents.calling { { "act" } }, "ok" }, tools = { tool } }:run "go")
+      return answer
+    end },
+  }
+  for _, way in ipairs(ways) do
+    local within = way[2]
+
+    in_run("has handlers speak under their own name also in " .. way[1], function()
+      local rt, heard = marea.runtime(), {}
+      rt:register("a", function() return function(m, context)
+        heard[#heard + 1] = ("a heard %s of %s"):format(m, context.topic or context.sender)
+        if m ~= "go" then return end
+        within(function() return rt:publish("t/1", "said") end)
+        return within(function() return rt:send("b/1", "asked") end)
+      end end)
+      rt:register("b", function() return function(_, context) return context.sender end end)
+      rt:subscribe("t", "a")
+      assert.equal("a/1", rt:send("a/1", "go"))
+      assert(rt:wait())
+      assert.equal(1, #heard)
+    end)
+
+    in_run("breaks a circle of sends in " .. way[1], function()
+      local rt = marea.runtime()
+      local function asks(id)
+        return function() return function()
+          return within(function()
+            local answer, err = rt:send(id, 1)
+            return answer or tostring(err)
+          end)
+        end end
+      end
+      rt:register("a", asks "b/1")
+      rt:register("b", asks "a/1")
+      rt:register("self", asks "self/1")
+      assert.is_truthy(rt:send("a/1", 1):find("b/1 -> a/1 -> b/1", 1, true))
+      assert.is_truthy(rt:send("self/1", 1):find("without end", 1, true))
+    end)
+  end
+
+  in_run("sees no circle in what a handler's task sends that nobody waits for", function()
+    local rt, heard = marea.runtime(), {}
+    rt:register("a", function() return function(m, context)
+      heard[#heard + 1] = m .. (context.sender and " from " .. context.sender or "")
+      if m ~= "go" then return true end
+      marea.spawn(function() assert(rt:send("a/1", "later")) end)
+      marea.spawn(function() assert(context:send("a/1", "too")) end)
+      marea.spawn(function() assert(rt:send("b/1", "other")) end)
+      marea.sleep(0.01)
+    end end)
+    rt:register("b", function() return function(m) return rt:send("a/1", "of " .. m) end end)
+    rt:send("a/1", "go")
+    assert(rt:wait())
+    table.sort(heard)
+    assert.same({ "go", "later from a/1", "of other from b/1", "too from a/1" }, heard)
+  end)
+
+  in_run("doesn't take what comes of a message for its sender's doing", function()
+    local rt, heard = nil, 0
+    rt = marea.runtime { on = { failed = function() rt:publish("alarm/1", "bad") end } }
+    rt:register("a", function() return function(_, context)
+      if not context.topic then return rt:publish("t/1", 1) end
+      assert(context.sender == nil)
+      heard = heard + 1
+    end end)
+    rt:register("bad", function() return function() error("bad", 0) end end)
+    rt:subscribe("t", "bad")
+    rt:subscribe("alarm", "a")
+    rt:send("a/1", "go")
+    assert(rt:wait())
+    assert.equal(1, heard)
   end)
 
   in_run("bounds each inbox: who sends waits for room", function()

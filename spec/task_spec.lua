@@ -7,6 +7,7 @@ local core = require("marea.core")
 local marea = require("marea")
 local server = require("spec.support.server")
 local sweep = require("spec.support.sweep")
+local task = require("marea.task")
 local leaks = require("spec.support.leaks")
 
 local client_of, replying, silent, stalling = calls.client_of, calls.replying, calls.silent, calls.stalling
@@ -923,6 +924,20 @@ describe("tasks", function()
         marea.timeout(1)
       end))
     end)
+  end)
+
+  it("are told of, each before it begins, to all who want to know", function()
+    local told = {}
+    local function listener(name)
+      return task.tell(function(t) told[#told + 1] = name .. " " .. t.status end)
+    end
+    local ends = { listener "one", listener "two" }
+    marea.spawn(function() told[#told + 1] = "begins" end):await()
+    ends[1]()
+    marea.spawn(function() end):await()
+    ends[2]()
+    marea.spawn(function() end):await()
+    assert.same({ "one running", "two running", "begins", "two running" }, told)
   end)
 
   it("goes on in a debug hook's and a collector's presence", function()

@@ -165,15 +165,13 @@ local function none() end
 local function turn_on(s)
   trace.tracer, trace.current, trace.headers = tracer_of(s), spans.current, headers_of(s)
   observe.begin = begin_of(s)
-  task.tell(spans.inherit)
-  s.undo = { observe.on("llm.call", function(event) on_call(s, event) end),
+  s.undo = { task.tell(spans.inherit), observe.on("llm.call", function(event) on_call(s, event) end),
     observe.on("handoff", function(event) on_handoff(s, event) end),
     task.at_end(function() s.exporter:flush() end) }
 end
 
 local function turn_off(s)
   trace.tracer, trace.current, trace.headers, observe.begin = nil, none, none, nil
-  task.tell(nil)
   for _, f in ipairs(s.undo) do f() end
   spans.forget()
 end

@@ -9,6 +9,7 @@ local core = require "marea.core"
 local Error = require "marea.error"
 local loop = require "marea.loop"
 local recipient = require "marea.runtime.recipient"
+local speaker = require "marea.runtime.speaker"
 local task = require "marea.task"
 local topics = require "marea.runtime.topics"
 local trace = require "marea.trace"
@@ -93,9 +94,6 @@ end
 
 ---- recipients ---------------------------------------------------------------------------
 
--- For whom a task handles a message.
-local handled = setmetatable({}, { __mode = "k" })
-
 local function wake_quiet(s)
   local list = s.quiet
   s.quiet = {}
@@ -143,8 +141,7 @@ local function get(s, kind, key)
   local known = s.types[kind]
   one = recipient.new { id = id, type = kind, key = key, make = known.factory, max = known.max, span = known.idle,
     settled = function(delivery) on_settled(s, delivery) end,
-    idle = function(who) on_idle(s, who) end,
-    began = function(delivery) handled[delivery.task] = id end }
+    idle = function(who) on_idle(s, who) end }
   s.recipients[id] = one
   return one
 end
@@ -159,11 +156,6 @@ end
 ---@field runtime marea.Runtime
 local context_mt = { __index = {} }
 
-local function sender_now()
-  local current = loop.current()
-  return current and handled[current]
-end
-
 -- Lets the interceptors see a message, change it, or drop it.
 local function intercepted(s, envelope)
   for _, f in ipairs(s.interceptors) do
@@ -176,21 +168,21 @@ local function intercepted(s, envelope)
   return true
 end
 
--- Waits for room. Returns why it can't be.
-local function make_room(s, one, sender)
+-- Waits for room. Returns why it can't be. `held`: who can't go on meanwhile.
+local function make_room(s, one, held)
   while one:is_full() do
-    local circle = sender and s.waits:circle(sender, one.id)
+    local circle = held and s.waits:circle(held, one.id)
     if circle then return fault("too_large", "%s's inbox is full, and waiting would never end: %s", one.id, circle) end
-    if sender then s.waits:add(sender, one.id) end
+    if held then s.waits:add(held, one.id) end
     local _, cancelled = one.room:wait()
-    if sender then s.waits:remove(sender, one.id) end
+    if held then s.waits:remove(held, one.id) end
     if cancelled then error(cancelled, 0) end
     if s.stopped then return fault("cancelled", "the runtime was stopped") end
   end
 end
 
 local function deliver(s, one, delivery)
-  local err = make_room(s, one, delivery.sender)
+  local err = make_room(s, one, delivery.held)
   if err then return err end
   s.recipients[one.id] = one      -- it may have been let go of meanwhile
   delivery.id = one.id
@@ -203,14 +195,13 @@ end
 
 -- Waits for the answer.
 local function await(s, one, delivery)
-  local sender = delivery.sender
-  if sender then s.waits:add(sender, one.id) end
-  local cancelled
+  local held, cancelled = delivery.held, nil
+  if held then s.waits:add(held, one.id) end
   while not delivery.over and not cancelled do
     delivery.waiter = loop.waiter()
     cancelled = loop.suspend(delivery.waiter)
   end
-  if sender then s.waits:remove(sender, one.id) end
+  if held then s.waits:remove(held, one.id) end
   if cancelled then
     one:withdraw(delivery)
     error(cancelled, 0)
@@ -244,10 +235,10 @@ local function send(s, id, kind, key, message, sender)
   local envelope = { kind = "send", to = id, sender = sender, message = message }
   local passed, err = intercepted(s, envelope)
   if not passed then return nil, err end
-  local one = get(s, kind, key)
-  local circle = sender and s.waits:circle(sender, one.id)
+  local one, held = get(s, kind, key), speaker.held(sender)
+  local circle = held and s.waits:circle(held, one.id)
   if circle then return nil, fault("validation", "this answer would be waited for without end: %s", circle) end
-  local delivery = { message = envelope.message, sender = sender, answered = true, from = trace.current() }
+  local delivery = { message = envelope.message, sender = sender, held = held, answered = true, from = trace.current() }
   err = deliver(s, one, delivery)
   if err then return nil, err end
   await(s, one, delivery)
@@ -266,11 +257,11 @@ local function publish(s, topic, kind, source, message, sender)
   local envelope = { kind = "publish", topic = topic, sender = sender, message = message }
   local passed, err = intercepted(s, envelope)
   if not passed then return nil, err end
-  local n = 0
+  local n, held = 0, speaker.held(sender)
   for _, agent_type in ipairs(s.topics:of(kind)) do
     local one = get(s, agent_type, source)
     if one.id ~= sender then
-      err = deliver(s, one, { message = envelope.message, sender = sender, topic = topic,
+      err = deliver(s, one, { message = envelope.message, sender = sender, held = held, topic = topic,
         from = trace.current() })
       if err then surface(s, { id = one.id, topic = topic, message = envelope.message, error = err })
       else n = n + 1 end
@@ -302,7 +293,7 @@ end
 ---@param id string type/key
 ---@param message any
 function methods:send(id, message)
-  return send_as(state_of(self, "send"), sender_now(), id, message)
+  return send_as(state_of(self, "send"), speaker.now(), id, message)
 end
 
 --- Publishes a message to all whose type subscribes to the topic's, each under the
@@ -311,7 +302,7 @@ end
 ---@param message any
 ---@return integer|nil, marea.error|nil
 function methods:publish(topic, message)
-  return publish_as(state_of(self, "publish"), sender_now(), topic, message)
+  return publish_as(state_of(self, "publish"), speaker.now(), topic, message)
 end
 
 ---- setting up -----------------------------------------------------------------------------

@@ -17,7 +17,7 @@ local live = {}            -- tasks that have not ended
 local nlive = 0
 local unclaimed = {}       -- failed tasks nobody has awaited, oldest first
 local in_run = false
-local told                 -- told of each task that is made
+local listeners = {}       -- told of each task that is made
 local MANY = 8             -- live tasks: from here on all that may be needed is loaded
 
 ---@class marea.Task
@@ -175,7 +175,7 @@ local function make(f, ...)
     claimed = false,         -- somebody takes care of its error
     after = false,           -- in the queue: the next one, or true
   }, metatable)
-  if told then told(t) end
+  for i = 1, #listeners do listeners[i](t) end
   return t
 end
 
@@ -200,19 +200,21 @@ function task.background(f, ...)
   return t
 end
 
---- From now on f(task) is told of each task, before it begins.
----@param f function|nil
-function task.tell(f)
-  told = f
-end
-
----- methods ------------------------------------------------------------------
-
 local function remove(list, item)
   for i = #list, 1, -1 do
     if list[i] == item then table.remove(list, i) end
   end
 end
+
+--- From now on f(task) is told of each task, before it begins.
+---@param f function
+---@return fun() ends it
+function task.tell(f)
+  listeners[#listeners + 1] = f
+  return function() remove(listeners, f) end
+end
+
+---- methods ------------------------------------------------------------------
 
 local BENEATH = "that task can't end while this one waits for it inside a coroutine of its own: wait in the task itself"
 

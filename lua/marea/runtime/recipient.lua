@@ -7,6 +7,7 @@ local compat = require "marea.compat"
 local core = require "marea.core"
 local Error = require "marea.error"
 local loop = require "marea.loop"
+local speaker = require "marea.runtime.speaker"
 local sync = require "marea.sync"
 local task = require "marea.task"
 local trace = require "marea.trace"
@@ -14,8 +15,8 @@ local trace = require "marea.trace"
 local recipient = {}
 recipient.__index = recipient
 
---- It tells when it `began` with a message, has `settled` it, and when it is `idle`.
----@param options table id, type, key, max, span, make, and these three
+--- It tells when it has `settled` a message, and when it is `idle`.
+---@param options table id, type, key, max, span, make, and these two
 function recipient.new(options)
   local self = { first = 1, last = 0, room = sync.line(), running = nil, handler = nil, idle_since = nil }
   for name, value in pairs(options) do self[name] = value end
@@ -62,7 +63,7 @@ end
 -- Each message has a task of its own, which can be cancelled.
 local function run(self, delivery)
   delivery.task = task.background(trace.span, "message.handle", delivery, handle, self, delivery)
-  self.began(delivery)
+  speaker.set(delivery.task, self.id)
   note(delivery, pcall(delivery.task.await, delivery.task))
   if delivery.task.status == "running" then     -- it is this worker that was cancelled
     delivery.task:cancel()
@@ -102,7 +103,9 @@ function recipient:put(delivery)
   self.last = self.last + 1
   self[self.last] = delivery
   self.idle_since = nil
-  if not self.running then self.running = task.spawn(work, self) end
+  if self.running then return end
+  self.running = task.spawn(work, self)
+  speaker.set(self.running, nil)      -- it is who sent that started it
 end
 
 --- Takes back what nobody waits for any more: out of the inbox, or where it runs.
