@@ -118,6 +118,17 @@ describe("a runtime", function()
     assert.is_true(rt:wait())
   end)
 
+  in_run("says what a handler raised in a line; where is in the traceback", function()
+    local rt = marea.runtime()
+    rt:register("bad", function() return function(m) error(m) end end)
+    local _, err = rt:send("bad/1", "boom")
+    assert.equal("validation: boom", tostring(err))
+    assert.is_truthy(err.traceback:find("runtime_spec.lua:%d+: boom\nstack traceback:"))
+    _, err = rt:send("bad/1", { code = 7 })
+    assert.equal('validation: {"code":7}', tostring(err))
+    assert.is_nil(err.traceback)
+  end)
+
   -- What a subscriber raises comes out somewhere.
   local function failing(options)
     local rt = marea.runtime(options)

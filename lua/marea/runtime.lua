@@ -5,6 +5,7 @@
 
 local compat = require "marea.compat"
 local check = require "marea.check"
+local content = require "marea.agent.content"
 local core = require "marea.core"
 local Error = require "marea.error"
 local loop = require "marea.loop"
@@ -63,9 +64,12 @@ end
 
 ---- what goes wrong ----------------------------------------------------------------------
 
+-- A line for a person; where it was raised is beside it.
 local function as_error(value)
   if Error.is(value) then return value end
-  return Error.new { kind = "validation", message = tostring(value) }
+  local err = Error.new { kind = "validation", message = content.message(value) }
+  if type(value) == "string" and value:find("\nstack traceback:", 1, true) then err.traceback = value end
+  return err
 end
 
 local function fault(kind, message, ...)
