@@ -59,6 +59,35 @@ describe("marea.dump", function()
     assert.is_nil(text:find("function:", 1, true))
   end)
 
+  it("refuses tools that share a name, unless the registry tells them apart", function()
+    local function pair()
+      local ours, theirs = agents.tool("search", function() return "ours" end),
+        agents.tool("search", function() return "theirs" end)
+      local client = agents.client { agents.calling { { "search" } }, "done" }
+      local b = marea.agent { client = client, name = "b", tools = { theirs } }
+      return marea.agent { client = client, name = "a", tools = { ours }, handoffs = { b } }, ours, theirs
+    end
+    local a, ours, theirs = pair()
+    for _, registry in ipairs { {}, { search = ours }, { search = theirs } } do
+      local err = calls.failure(function() marea.dump(a, registry) end)
+      assert.is_truthy(err:find("^spec/dump_spec.lua:%d+: marea.dump: the agent %(a%)"), err)
+      assert.is_truthy(err:find('another is called "search" too: give each a name in the registry', 1, true), err)
+    end
+    local _, ours_now, theirs_now = pair()
+    local again = marea.load(through_json(marea.dump(a, { ours = ours, theirs = theirs })),
+      { client = a.client, ours = ours_now, theirs = theirs_now })
+    local b = again.handoffs[1]
+    assert(b:run "go")
+    assert.same({ "theirs" }, agents.results(b.messages))
+  end)
+
+  it("names a tool once that several have", function()
+    local b = marea.agent { client = agents.client {}, name = "b", tools = { f } }
+    local a = marea.agent { client = agents.client {}, name = "a", tools = { f }, handoffs = { b } }
+    assert.equal(f, marea.load(marea.dump(a, { f = f }), { client = b.client, f = f }).tools[1])
+    assert.equal(f, marea.load(marea.dump(a), { client = b.client, f = f }).handoffs[1].tools[1])
+  end)
+
   it("writes a result as data, and load gives it its methods", function()
     local remove = agents.tool("remove", nil, { approve = true })
     local agent = marea.agent { client = agents.client { agents.calling { { "remove" } }, "done" }, tools = { remove },

@@ -90,18 +90,30 @@ local function write_agent(state, agent, where)
   return { agent = key }
 end
 
-function write(state, value, where)
-  if agents.is(value) or teams.is(value) then return write_agent(state, value, where) end
-  if value.agent then fail(where, "is an agent's tool: give it a name in the registry") end
-  return { ref = state.names[value] or value.name }
+-- A tool goes by its own name, if no other does.
+local function write_tool(state, tool, where)
+  if tool.agent then fail(where, "is an agent's tool: give it a name in the registry") end
+  local other = state.named[tool.name]
+  if other ~= nil and other ~= tool then
+    fail(where, ("is a tool, and another is called %q too: give each a name in the registry"):format(tool.name))
+  end
+  state.named[tool.name] = tool
+  return { ref = tool.name }
 end
 
+function write(state, value, where)
+  if agents.is(value) or teams.is(value) then return write_agent(state, value, where) end
+  return write_tool(state, value, where)
+end
+
+-- What the registry has, by value, and by name.
 local function names_of(registry)
-  local names = {}
+  local names, named = {}, {}
   for name, value in pairs(registry or {}) do
+    named[name] = value
     if type(value) == "table" or type(value) == "function" then names[value] = name end
   end
-  return names
+  return names, named
 end
 
 local function dump_value(value, registry)
@@ -116,8 +128,8 @@ local function dump_value(value, registry)
   if not agents.is(value) and not teams.is(value) then
     fail("the value", "is no agent, team, result or plain table")
   end
-  local state = { names = names_of(registry), agents = {}, count = 0,
-    out = { marea = "agent", version = VERSION, agents = {} } }
+  local state = { agents = {}, count = 0, out = { marea = "agent", version = VERSION, agents = {} } }
+  state.names, state.named = names_of(registry)
   state.out.root = write(state, value, "the agent").agent
   return state.out
 end
@@ -139,7 +151,7 @@ end
 
 --- A table that can be JSON: of an agent or a team (with its conversation, and the agents
 --- it hands over to), a result, or a plain table. Functions go by the names a
---- registry has for them, tools by their own.
+--- registry has for them, tools by their own, where that is no other's.
 ---@param value any
 ---@param registry table<string, any>|nil
 ---@return table
