@@ -186,6 +186,36 @@ describe("recall", function()
     assert.equal("user assistant user assistant", agents.roles(agent.messages))
   end)
 
+  -- A memory that notes what it is asked, and says it again.
+  local function echo(asked)
+    return { query = function(_, text)
+      asked[#asked + 1] = text
+      return { "asked of " .. text }
+    end }
+  end
+
+  it("is still there where a run goes on after a person decided, in another process too", function()
+    local rm, asked = agents.tool("rm", nil, { approve = true }), {}
+    local function agent_of(replies)
+      return marea.agent { client = agents.client(replies), tools = { rm }, memory = echo(asked) }
+    end
+    local result = assert(agent_of { agents.calling { { "rm" } } }:run "tides")
+    local data = marea.json.decode(marea.json.encode(result))
+    local other = agent_of { "done" }
+    assert(other:resume(data, { [data.pending[1].id] = true }))
+    assert.equal("What you remember:\n- asked of tides", other.client.requests[1].messages[1].content)
+    assert.same({ "tides" }, asked)
+  end)
+
+  it("of a run without words is of what the user said last", function()
+    local f, asked = agents.tool("f"), {}
+    local client = agents.client { agents.calling { { "f" } }, { error = "server" }, "done" }
+    local agent = marea.agent { client = client, tools = { f }, memory = echo(asked) }
+    agent:run "tides"
+    assert.equal("done", assert(agent:run()).output_text)
+    assert.same({ "tides", "tides" }, asked)
+  end)
+
   it("that fails is the run's error, and leaves no question behind", function()
     local memory = marea.memory.vector { client = agents.client { function(params)
       return { object = "list", data = marea.array { { index = 0, embedding = marea.array { #params.input } } } }

@@ -98,6 +98,14 @@ local function recall(self, text)
   if lines[1] then self.recalled = "What you remember:\n" .. table.concat(lines, "\n") end
 end
 
+-- What to ask a memory for where a run goes on without words.
+local function last_question(messages)
+  for i = #messages, 1, -1 do
+    if messages[i].role == "user" then return normalise.content(messages[i].content) end
+  end
+  return ""
+end
+
 -- Returns why the run stops before it began, if it does; or nil and an error.
 local function begin(self, messages)
   local text = texts_of(messages)
@@ -111,7 +119,7 @@ local function begin(self, messages)
   for _, message in ipairs(messages) do
     self.talk.messages[#self.talk.messages + 1] = talks.copy(message)
   end
-  return recall(self, text)
+  return recall(self, messages[1] and text or last_question(self.talk.messages))
 end
 
 ---- counters -----------------------------------------------------------------------------------
@@ -119,7 +127,7 @@ end
 --- Writes down what a run that waits must remember.
 function run.pause(self)
   self.talk.counters = { steps = self.steps, repairs = self.repairs, repeats = self.repeats, usage = self.usage,
-    first = self.first, conditions = self.conditions }
+    first = self.first, conditions = self.conditions, recalled = self.recalled }
 end
 
 --- Goes on counting where a run that waited stopped.
@@ -131,6 +139,7 @@ function run.restore(self)
   self.repeats = type(counters.repeats) == "table" and counters.repeats or {}
   self.first = tonumber(counters.first) or self.first
   self.conditions = type(counters.conditions) == "table" and counters.conditions or {}
+  self.recalled = type(counters.recalled) == "string" and counters.recalled or nil
   if type(counters.usage) == "table" then usage.add(self.usage, counters.usage) end
 end
 
