@@ -195,6 +195,43 @@ describe("structured output", function()
     assert.equal("user", agents.roles(agent.messages))
   end)
 
+  -- What ends a run, or has it wait, beside an answer given by the tool.
+  local function late(_, context) return context.step == 2 and "no" end
+  local no = { function() return "no" end }
+  for stop, case in pairs {
+    usage_limit = { usage_limits = { tool_calls = 1 } },
+    guardrail = { guardrails = { tool = { late }, output = no } },
+    repeated_calls = { max_repeats = 1 },
+    pending = { approve = late },
+  } do
+    it("is not there before guardrails have looked at it: " .. stop, function()
+      local f = agents.tool("f", nil, { approve = case.approve })
+      local options = { output_mode = "tool", tools = { f }, guardrails = { output = no } }
+      for name, value in pairs(case) do options[name] = name ~= "approve" and value or nil end
+      local replies = { agents.calling { { "f" } }, agents.calling { { "final_answer", GOOD }, { "f" } } }
+      local result = assert(agent_of(replies, options):run "x")
+      assert.same({ stop }, { result.stop, result.output })
+    end)
+  end
+
+  it("is not there while a guardrail still looks at it", function()
+    for mode, reply in pairs { tool = agents.calling { { "final_answer", GOOD } }, prompt = GOOD } do
+      local looks = marea.queue()
+      local agent = agent_of({ reply }, { output_mode = mode, guardrails = { output = { function()
+        looks:put(true)
+        marea.sleep(30)
+      end } } })
+      marea.run(function()
+        local stream = agent:stream "x"
+        local reader = marea.spawn(function() return stream:result() end)
+        looks:get()
+        stream:close()
+        reader:cancel()
+        assert.same({ "cancelled" }, { stream:result().stop, stream:result().output })
+      end)
+    end
+  end)
+
   it("says strict only where the preset does, and the schema can be", function()
     local client = agents.client({ GOOD }, { provider = "openai" })
     agent_of(nil, { client = client }):run "x"

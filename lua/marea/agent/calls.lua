@@ -122,7 +122,7 @@ local function judge_final(run, call)
     run.failed = output.too_many(run, problem)
     return fail(call, output.complaint(problem))
   end
-  call.content, call.final, run.final, run.output = "Taken.", true, true, value
+  call.content, call.final, run.final = "Taken.", true, { value = value }
 end
 
 -- What waited for a person may be of another process: its tool must still be there

@@ -34,13 +34,6 @@ local function repair(run, problems)
   messages[#messages + 1] = { role = "user", content = output.complaint(problems) }
 end
 
-local function check_output(run, text)
-  local value, problems = output.read(run.agent.output, text)
-  if problems then return repair(run, problems) end
-  run.output = value
-  return "done"
-end
-
 -- Takes back the model's last message, with what followed from it.
 local function forget_answer(messages)
   local last = #messages
@@ -49,13 +42,15 @@ local function forget_answer(messages)
   for i = #messages, last, -1 do messages[i] = nil end
 end
 
--- What may not be shown is not kept either.
-local function check_guard(run, text)
-  local about = { agent = run.agent.name, messages = run.talk.messages, data = run.data, output = run.output }
-  if not guard.output(run, text, about) then return "done" end
-  forget_answer(run.talk.messages)
-  run.output = nil
-  return "guardrail"
+-- What may not be shown is not kept either, and `value` is no result's before.
+local function check_guard(run, text, value)
+  local about = { agent = run.agent.name, messages = run.talk.messages, data = run.data, output = value }
+  if guard.output(run, text, about) then
+    forget_answer(run.talk.messages)
+    return "guardrail"
+  end
+  run.output = value
+  return "done"
 end
 
 local function conclude(run, answer)
@@ -63,11 +58,10 @@ local function conclude(run, answer)
     run.refusal = answer.refusal
     return "refusal"
   end
-  if run.agent.output then
-    local stop, err = check_output(run, answer.text)
-    if not stop then return nil, err end
-  end
-  return check_guard(run, answer.text)
+  if not run.agent.output then return check_guard(run, answer.text) end
+  local value, problems = output.read(run.agent.output, answer.text)
+  if problems then return repair(run, problems) end
+  return check_guard(run, answer.text, value)
 end
 
 ---- one step ----------------------------------------------------------------------------------
@@ -105,7 +99,7 @@ local function run_calls(run)
   local stop = calls.run(run)
   if run.failed then return nil, run.failed end
   if stop or not run.final then return stop end
-  return check_guard(run, json.encode(run.output))
+  return check_guard(run, json.encode(run.final.value), run.final.value)
 end
 
 -- What was said since a condition was last asked.
