@@ -185,6 +185,21 @@ describe("an agent", function()
     local result = assert(agent:run "go")
     assert.equal(3, #agents.results(result.messages))
   end)
+
+  it("sends back no name and no arguments that providers refuse, and says what they were", function()
+    local agent = agent_of({ calling { { "" }, { "get weather!" }, { ("x"):rep(70) }, { "f", "[1]" }, { "f", "3" },
+      { "f", "null" }, { "f", "[]" } }, "done" }, { tools = { (tool_of "f") } })
+    local result = assert(agent:run "go")
+    local names, arguments = {}, {}
+    for i, call in ipairs(agent.client.requests[2].messages[2].tool_calls) do
+      names[i], arguments[i] = call["function"].name, call["function"].arguments
+    end
+    assert.same({ "unknown", "get_weather_", ("x"):rep(64), "f", "f", "f", "f" }, names)
+    assert.same({ "{}", "{}", "{}", "{}", "{}", "{}", "{}" }, arguments)
+    local results = agents.results(result.messages)
+    assert.is_truthy(results[2]:find('there is no tool "get weather!"', 1, true))
+    assert.is_truthy(results[4]:find("They were: [1]", 1, true))
+  end)
 end)
 
 describe("calls of one step", function()

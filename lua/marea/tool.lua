@@ -33,6 +33,14 @@ function tool.check_name(level, who, name)
   end
 end
 
+--- A name that providers take, of any text.
+---@param text string
+---@return string
+function tool.name_of(text)
+  if text == "" then return "unknown" end
+  return (text:sub(1, MAX_NAME):gsub("[^%w_-]", "_"))
+end
+
 local metatable = { __name = "marea.tool" }
 
 --- Makes a table a tool that has all a tool must: its parameters are JSON Schema,

@@ -6,6 +6,7 @@
 
 local json = require "marea.json"
 local normalise = require "marea.normalise"
+local tool = require "marea.tool"
 
 local null = json.null
 
@@ -66,12 +67,15 @@ local function own_id(ids, id)
   return id
 end
 
--- Arguments that don't parse are not sent back: there are servers that read them.
+-- Of what a model made up nothing is sent back that would have a provider refuse the
+-- conversation from then on: no name that can't be a tool's, and no arguments that
+-- are no object, for there are servers that read them.
 local function wire_call(wire, call)
   local out = {}
   for key, value in pairs(wire) do out[key] = value end
   out.id, out.type = call.id, "function"
-  out["function"] = { name = call.name, arguments = call.arguments and call.arguments_json or "{}" }
+  local is_object = call.arguments and not json.is_array(call.arguments)
+  out["function"] = { name = tool.name_of(call.name), arguments = is_object and call.arguments_json or "{}" }
   return out
 end
 

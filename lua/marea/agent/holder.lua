@@ -93,7 +93,7 @@ function holder.as_tool(level, who, self, options)
   options = options or {}
   check.fields(level, who, options, tool_fields)
   if options.name then tool.check_name(level, who .. ", name", options.name) end
-  local made = tool.new { name = options.name or self.name:gsub("[^%w_-]", "_"):sub(1, 64),
+  local made = tool.new { name = options.name or tool.name_of(self.name),
     description = options.description or self.description, parameters = { input = "string" },
     run = function() end, parallel = options.parallel, approve = options.approve }
   made.agent = self
