@@ -217,6 +217,38 @@ describe("a paused run", function()
     assert.equal(2, second.usage.requests)
   end)
 
+  -- One that stops as the condition says, whether or not a person was asked on the way.
+  local function stops(condition, approve)
+    local f = tool_of("f", nil, { approve = approve, repeatable = true })
+    local step = calling({ { "f" } }, { text = "OK" })
+    local agent = marea.agent { client = agents.client { step, step, step, "done" }, name = "desk", tools = { f },
+      stop = condition }
+    local result = assert(agent:run "go")
+    while result.stop == "pending" do
+      local data = through_json(result)
+      result = assert(agent:resume(data, { [data.pending[1].id] = true }))
+    end
+    return { result.stop, result.steps }
+  end
+
+  for _, case in ipairs { { marea.stop.call "f", "call", 1 }, { marea.stop.text "OK", "text", 1 },
+    { marea.stop.source "desk", "source", 1 }, { marea.stop.messages(3), "messages", 3 } } do
+    it("is seen whole by a condition: " .. case[2], function()
+      assert.same({ case[2], case[3] }, stops(case[1]))
+      assert.same({ case[2], case[3] }, stops(case[1], true))
+    end)
+  end
+
+  it("has its time counted, but for what a person took", function()
+    local f = tool_of("f", nil, { approve = true })
+    local agent = marea.agent { client = agents.client { calling { { "f" } } }, tools = { f },
+      stop = marea.stop.timeout(100) }
+    local result = assert(agent:run "go")
+    assert.is_true(result.state.counters.seconds < 50)
+    result.state.counters.seconds = 100
+    assert.equal("timeout", assert(agent:resume(result, { [result.pending[1].id] = true })).stop)
+  end)
+
   it("whose tool is gone says so to the model", function()
     local data = through_json(assert(desk({ two }):run "go"))
     local bare = marea.agent { client = agents.client { "done" }, name = "desk" }

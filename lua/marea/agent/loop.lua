@@ -105,7 +105,7 @@ end
 -- What was said since a condition was last asked.
 local function news(run)
   local messages, list = run.talk.messages, {}
-  for i = math.max(run.seen or 0, run.before) + 1, #messages do
+  for i = math.max(run.seen, run.first - 1) + 1, #messages do
     if messages[i].role == "assistant" then list[#list + 1] = messages[i] end
   end
   run.seen = #messages

@@ -33,9 +33,11 @@ local function earlier(a, b)
 end
 
 -- A condition of time ends what is in flight, as the agent's own limit does.
-local function limit_time(self, stop)
-  local left = type(stop) == "table" and stop.left and stop:left(self.conditions, 0)
-  self.stop_at = left and self.began + left or nil
+local function limit_time(self)
+  local stop = self.root.stop
+  local now = core.now()
+  local left = type(stop) == "table" and stop.left and stop:left(self.conditions, now - self.began)
+  self.stop_at = left and now + left or nil
   self.deadline = earlier(self.deadline, self.stop_at)
 end
 
@@ -52,10 +54,9 @@ function run.new(agent, talk, options)
     max_steps = options.max_steps or agent.max_steps or MAX_STEPS, limits = limits,
     deadline = earlier(limits and limits.seconds and core.now() + limits.seconds, within and within.deadline),
     usage = usage.new(), steps = 0, repairs = 0, repeats = {}, conditions = {}, handed = {}, began = core.now(),
-    ids = history.ids(talk.messages), first = #talk.messages + 1, before = #talk.messages,
+    ids = history.ids(talk.messages), first = #talk.messages + 1, seen = 0,
   }
   self.line = { self, unpack(within and within.line or {}) }
-  limit_time(self, agent.stop)
   return self
 end
 
@@ -115,7 +116,7 @@ local function begin(self, messages)
   history.close(self.talk)      -- what still waited for a person was not approved
   if self.talk.counters then usage.add(self.talk.usage, self.talk.counters.usage, false) end
   self.talk.counters, self.talk.waiting = nil, nil
-  self.first, self.before = #self.talk.messages + 1, #self.talk.messages
+  self.first = #self.talk.messages + 1
   for _, message in ipairs(messages) do
     self.talk.messages[#self.talk.messages + 1] = talks.copy(message)
   end
@@ -127,17 +128,25 @@ end
 --- Writes down what a run that waits must remember.
 function run.pause(self)
   self.talk.counters = { steps = self.steps, repairs = self.repairs, repeats = self.repeats, usage = self.usage,
-    first = self.first, conditions = self.conditions, recalled = self.recalled }
+    first = self.first, seen = self.seen, seconds = core.now() - self.began, conditions = self.conditions,
+    recalled = self.recalled }
 end
 
---- Goes on counting where a run that waited stopped.
+-- A number as it was written down, or what there is without.
+local function number(value, least, otherwise)
+  return type(value) == "number" and value >= least and value or otherwise
+end
+
+--- Goes on counting where a run that waited stopped. What a person took doesn't count.
 function run.restore(self)
   local counters = self.talk.counters
   self.talk.counters = nil
   if type(counters) ~= "table" then return end
-  self.steps, self.repairs = tonumber(counters.steps) or 0, tonumber(counters.repairs) or 0
+  self.steps, self.repairs = number(counters.steps, 0, 0), number(counters.repairs, 0, 0)
   self.repeats = type(counters.repeats) == "table" and counters.repeats or {}
-  self.first = tonumber(counters.first) or self.first
+  self.first = math.floor(number(counters.first, 1, self.first))
+  self.seen = math.floor(number(counters.seen, 0, 0))
+  self.began = self.began - number(counters.seconds, 0, 0)
   self.conditions = type(counters.conditions) == "table" and counters.conditions or {}
   self.recalled = type(counters.recalled) == "string" and counters.recalled or nil
   if type(counters.usage) == "table" then usage.add(self.usage, counters.usage) end
@@ -205,8 +214,8 @@ end
 -- A call that failed at once leaves no question behind that nobody answered.
 local function take_back(self)
   local messages = self.talk.messages
-  if self.steps > 1 or self.before >= #messages or messages[#messages].role ~= "user" then return end
-  for i = #messages, self.before + 1, -1 do messages[i] = nil end
+  if self.steps > 1 or self.first > #messages or messages[#messages].role ~= "user" then return end
+  for i = #messages, self.first, -1 do messages[i] = nil end
 end
 
 -- A run that waits is counted with the rest once it has ended.
@@ -216,19 +225,22 @@ local function settle(self, stop)
   usage.add(self.talk.usage, self.usage, false)
 end
 
+local function work(self, input, resumed)
+  if resumed then run.restore(self)
+  else
+    local stop, err = begin(self, run.messages_of(input))
+    if stop or err then return stop, err end
+  end
+  limit_time(self)
+  return loop.go(self)
+end
+
 local function go(self, input, resumed)
-  if resumed then run.restore(self) end
-  local ok, stop, err = pcall(function()
-    if not resumed then
-      local early, failed = begin(self, run.messages_of(input))
-      if early or failed then return early, failed end
-    end
-    return loop.go(self)
-  end)
+  local ok, stop, err = pcall(work, self, input, resumed)
   settle(self, ok and stop or "error")
   if not ok then error(stop, 0) end
   if err then
-    take_back(self)
+    if not resumed then take_back(self) end
     err.result = run.result(self, "error")
     return nil, err
   end
