@@ -184,6 +184,20 @@ describe("a swarm", function()
     assert.same({ "max_turns", 5 }, { result.stop, result.turns })
   end)
 
+  it("says what was said beside a handover, also after a person was asked", function()
+    for _, approve in ipairs { false, true } do
+      local rm = agents.tool("rm", nil, { approve = approve })
+      local a = member("a", { calling({ { "rm" }, { "transfer_to_b" } }, { text = "b has it" }) }, { tools = { rm } })
+      local team = marea.team.swarm { a, member("b", { "done" }) }
+      local result = assert(team:run "go")
+      if approve then
+        local data = teams.through_json(result)
+        result = assert(team:resume(data, { [data.pending[1].id] = true }))
+      end
+      assert.equal("a: b has it, b: done", said(result.messages))
+    end
+  end)
+
   it("is told: an event of each handover", function()
     local team = marea.team.swarm { member("a", { calling { { "transfer_to_b" } } }), member("b", { "x" }) }
     local heard = {}

@@ -129,7 +129,11 @@ end
 function run.pause(self)
   self.talk.counters = { steps = self.steps, repairs = self.repairs, repeats = self.repeats, usage = self.usage,
     first = self.first, seen = self.seen, seconds = core.now() - self.began, conditions = self.conditions,
-    recalled = self.recalled }
+    recalled = self.recalled, text = self.text }
+end
+
+local function text(value)
+  return type(value) == "string" and value or nil
 end
 
 -- A number as it was written down, or what there is without.
@@ -148,7 +152,7 @@ function run.restore(self)
   self.seen = math.floor(number(counters.seen, 0, 0))
   self.began = self.began - number(counters.seconds, 0, 0)
   self.conditions = type(counters.conditions) == "table" and counters.conditions or {}
-  self.recalled = type(counters.recalled) == "string" and counters.recalled or nil
+  self.recalled, self.text = text(counters.recalled), text(counters.text)
   if type(counters.usage) == "table" then usage.add(self.usage, counters.usage) end
 end
 
