@@ -78,6 +78,24 @@ describe("an agent", function()
     assert.is_nil(agent.client.requests[1].tools)
   end)
 
+  it("sends the tools of its parameters before its own, and writes nothing into them", function()
+    local search = { type = "web_search" }
+    for _, case in ipairs {
+      { {}, { "web_search" } },
+      { { tools = { (tool_of "f") } }, { "web_search", "f" } },
+      { { output = { n = "integer" }, output_mode = "tool" }, { "web_search", "final_answer" } },
+    } do
+      local tools = { search }
+      case[1].params = { tools = tools }
+      local agent = agent_of({ calling { { "final_answer", { n = 1 } } }, "done" }, case[1])
+      assert(agent:run "x")
+      local sent = {}
+      for i, one in ipairs(agent.client.requests[1].tools) do sent[i] = (one["function"] or {}).name or one.type end
+      assert.same(case[2], sent)
+      assert.same({ { type = "web_search" } }, tools)
+    end
+  end)
+
   -- What goes wrong with a call, as its result.
   local function never() marea.sleep(60) end
   local bad = {
@@ -617,6 +635,7 @@ describe("marea.agent", function()
     { { client = client, output = "strin" }, 'marea.agent, output: "strin" is not a type' },
     { { client = client, output = "string", output_mode = "xml" }, "marea.agent, output_mode: expected json_schema" },
     { { client = client, params = { messages = {} } }, "marea.agent, params: `messages` and `stream` are" },
+    { { client = client, params = { tools = 1 } }, "marea.agent, params.tools: expected a table, got 1" },
   }
   for _, case in ipairs(wrong) do
     it("raises at the caller's line: " .. case[2], function()

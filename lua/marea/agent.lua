@@ -93,12 +93,17 @@ local function check_mode(level, mode)
   end
 end
 
+local function check_params(level, params)
+  if params.messages ~= nil or params.stream ~= nil then
+    error("marea.agent, params: `messages` and `stream` are the agent's own", level + 2)
+  end
+  if params.tools ~= nil then check.value(level + 1, "marea.agent, params.tools", "a table", params.tools) end
+end
+
 local function check_options(level, options)
   check.fields(level + 1, "marea.agent", options, fields)
   check.value(level + 1, "marea.agent, client", "a table", options.client)
-  if options.params and (options.params.messages ~= nil or options.params.stream ~= nil) then
-    error("marea.agent, params: `messages` and `stream` are the agent's own", level + 2)
-  end
+  check_params(level + 1, options.params or {})
   check_parts(level + 1, options)
   check_mode(level + 1, options.output_mode)
 end

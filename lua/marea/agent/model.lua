@@ -80,15 +80,20 @@ local function messages_for(run, more)
   return list
 end
 
+-- A provider's own, such as a search, are among the parameters: those first. The
+-- list is a new one, for more may be added to it.
+local function tools_of(own, wire)
+  local list = json.array {}
+  for _, one in ipairs(own or {}) do list[#list + 1] = one end
+  for _, one in ipairs(wire) do list[#list + 1] = one end
+  return (own or list[1]) and list or nil
+end
+
 local function parameters(run)
   local agent, params = run.agent, {}
   for key, value in pairs(agent.params or {}) do params[key] = value end
   params.model = agent.model or params.model
-  local kit = run.kits(agent)
-  if kit.wire[1] then
-    params.tools = json.array {}
-    for i, tool in ipairs(kit.wire) do params.tools[i] = tool end
-  end
+  params.tools = tools_of(params.tools, run.kits(agent).wire)
   return params
 end
 
