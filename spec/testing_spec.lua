@@ -193,6 +193,33 @@ describe("marea.testing.client", function()
     assert.is_truthy(err:find("the last: user: Hola", 1, true))
   end)
 
+  local failing = {
+    { "what a reply expects", { { text = "x", expect = "Madrid" } }, "is not what its reply expects" },
+    { "a reply that is not there", {}, "no reply is left for request 1" },
+    { "a function of the request", { function() error("no such city", 0) end }, "no such city" },
+  }
+  for _, case in ipairs(failing) do
+    it("raises in assert_used what an agent caught of a tool's run: " .. case[1], function()
+      local client = marea.testing.client { replies = case[2] }
+      local inner = marea.agent { client = client, name = "inner" }
+      local scripted = { replies = { { tool_calls = { { name = "inner", arguments = { input = "x" } } } }, "fine" } }
+      local outer = marea.agent { client = marea.testing.client(scripted), tools = { inner:as_tool() } }
+      assert.equal("fine", assert(outer:run "go").output_text)
+      assert.is_truthy(calls.failure(client.assert_used, client):find(case[3], 1, true))
+      assert.is_true(outer.client:assert_used())
+    end)
+  end
+
+  it("takes a cancelled wait of a reply for no failure", function()
+    local client = marea.testing.client { replies = { function() marea.sleep(30) end } }
+    marea.run(function()
+      local t = marea.spawn(ask, client)
+      marea.sleep(0.001)
+      t:cancel()
+    end)
+    assert.is_true(client:assert_used())
+  end)
+
   it("keeps answering from its script when made anew by `with`", function()
     local client = marea.testing.client { replies = { "uno" } }
     assert.equal("uno", client:with({ timeout = 5 }):ask("x").output_text)

@@ -716,4 +716,4 @@
 
 ---@class marea.TestClient: marea.Client
 ---@field requests table[] what it was asked
----@field assert_used fun(self: marea.TestClient) raises while replies are left
+---@field assert_used fun(self: marea.TestClient) raises while replies are left, or where one did not fit

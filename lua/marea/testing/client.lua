@@ -7,6 +7,7 @@ local check = require "marea.check"
 local client = require "marea.client"
 local forms = require("marea.compat").lazy "marea.form"
 local json = require "marea.json"
+local protect = require "marea.agent.protect"
 local reply = require "marea.testing.reply"
 local show = require "marea.testing.show"
 local transfer = require "marea.testing.transfer"
@@ -103,11 +104,23 @@ local function next_reply(script, params)
   return r
 end
 
+local function fitting_reply(script, params)
+  local r = next_reply(script, params)
+  check_expectation(r, params, #script.requests)
+  return r
+end
+
+-- What doesn't fit may be caught on its way, as an agent does with what its tools
+-- raise: it is kept, for assert_used.
 local function answer(script, call)
   local params = read_request(call)
   script.requests[#script.requests + 1] = params
-  local r = next_reply(script, params)
-  check_expectation(r, params, #script.requests)
+  local results, failure = protect(fitting_reply, script, params)
+  if not results then
+    script.failure = script.failure or failure
+    error(failure, 0)
+  end
+  local r = results[1]
   return transfer.new(reply.answer(r, params, (call.url:gsub("%?.*$", "")), #script.requests), call.deadline)
 end
 
@@ -138,8 +151,9 @@ local function client_options(options)
   return out
 end
 
---- Raises, readably, while replies are left.
+--- Raises what didn't fit; and, readably, while replies are left.
 local function assert_used(script)
+  if script.failure ~= nil then error(script.failure, 0) end
   local left = #script.replies - script.used
   if left == 0 then return true end
   local unused = {}
@@ -151,7 +165,8 @@ local function assert_used(script)
 end
 
 --- Makes a client that answers from a script. `requests` holds what it was
---- asked; `client:assert_used()` raises while replies are left.
+--- asked; `client:assert_used()` raises while replies are left, or where a request
+--- didn't fit its reply.
 ---@param options { replies: (string|marea.testing.Reply|table|function)[] } and options of marea.client
 ---@return marea.Client
 function testing.new(options)
