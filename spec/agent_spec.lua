@@ -454,6 +454,26 @@ describe("a run", function()
     assert.equal("dos", assert(agent:run "b").output_text)
   end)
 
+  for _, name in ipairs { "instructions", "context", "memory" } do
+    it("that raised before anything was said leaves no question behind: " .. name, function()
+      local function unlucky() error("no luck", 0) end
+      local agent = agent_of({ "uno" }, { [name] = name == "memory" and { query = unlucky } or unlucky })
+      assert.equal("no luck", calls.failure(function() agent:run "a" end))
+      assert.equal(0, #agent.messages)
+    end)
+  end
+
+  it("that was cancelled keeps its question, and a run without words answers it", function()
+    local agent = agent_of { { text = "uno", after = 30 }, "dos" }
+    marea.run(function()
+      local t = marea.spawn(function() return agent:run "a" end)
+      marea.sleep(0.001)
+      t:cancel()
+      assert.equal("dos", assert(agent:run()).output_text)
+    end)
+    assert.equal("user assistant", agents.roles(agent.messages))
+  end)
+
   it("runs nothing of a stream that broke", function()
     local tool, seen = tool_of("f")
     local agent = agent_of({ calling({ { "f", { x = 1 } } }, { error = "truncated" }), "done" }, { tools = { tool } })

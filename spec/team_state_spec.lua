@@ -269,6 +269,19 @@ describe("a team in which a person must be asked beside one that broke off", fun
   end)
 end)
 
+describe("a team in which a member raises", function()
+  it("tells it once what was said, when it goes on", function()
+    local well = false
+    local a = member("a", { "1" }, { instructions = function() if not well then error("no luck", 0) end end })
+    local team = marea.team.swarm { a }
+    assert.equal("no luck", calls.failure(function() team:run "go" end))
+    well = true
+    assert.equal("1", assert(team:run()).output_text)
+    assert.equal("go", a.client.requests[1].messages[1].content)
+    assert.equal("user assistant", agents.roles(team:save().members.a.messages))
+  end)
+end)
+
 describe("a team that is saved in the middle of a run", function()
   -- in both processes the same; `save` stops the first after so many requests
   local CODE = [[

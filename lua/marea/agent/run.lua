@@ -10,6 +10,7 @@ local history = require "marea.agent.history"
 local kit = require "marea.agent.kit"
 local loop = require "marea.agent.loop"
 local normalise = require "marea.normalise"
+local protect = require "marea.agent.protect"
 local talks = require "marea.agent.talk"
 local tell = require "marea.agent.tell"
 local trace = require "marea.trace"
@@ -229,14 +230,24 @@ local function settle(self, stop)
   usage.add(self.talk.usage, self.usage, false)
 end
 
-local function work(self, input, resumed)
-  if resumed then run.restore(self)
-  else
-    local stop, err = begin(self, run.messages_of(input))
-    if stop or err then return stop, err end
-  end
+local function start(self, input)
+  local stop, err = begin(self, run.messages_of(input))
+  if stop or err then return stop, err end
   limit_time(self)
   return loop.go(self)
+end
+
+-- What was cancelled keeps its question: a run without words answers it.
+local function work(self, input, resumed)
+  if resumed then
+    run.restore(self)
+    limit_time(self)
+    return loop.go(self)
+  end
+  local results, raised = protect(start, self, input)
+  if not results or results[2] then take_back(self) end
+  if not results then error(raised, 0) end
+  return results[1], results[2]
 end
 
 local function go(self, input, resumed)
@@ -244,7 +255,6 @@ local function go(self, input, resumed)
   settle(self, ok and stop or "error")
   if not ok then error(stop, 0) end
   if err then
-    if not resumed then take_back(self) end
     err.result = run.result(self, "error")
     return nil, err
   end

@@ -140,7 +140,7 @@ local function speak(self, name)
   local ok, result, err = pcall(party.go, who, member, input, turn_of(self, name, already))
   local done = ok and (result or err.result)
   if done and done.stop ~= "pending" then state.run.steps = state.run.steps + done.steps end
-  if ok and not result and hear.size(member) == size then      -- it took the question back
+  if input and not (ok and result) and hear.size(member) == size then      -- it took the question back
     state.heard[name], state.said[name] = told, nil
   end
   if not ok then error(result, 0) end
