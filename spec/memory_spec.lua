@@ -228,12 +228,18 @@ describe("recall", function()
     assert.same({}, agent.messages)
   end)
 
-  it("of one's own that gives no list is the run's error", function()
-    local memory = { query = function() return "words" end, add = function() end, clear = function() end }
-    local none, err = marea.agent { client = agents.client {}, memory = memory }:run "hello"
-    assert.is_nil(none)
-    assert.same({ "validation", "the memory gave no list, but a string" }, { err.kind, err.message })
-  end)
+  local wrong = { { "words", "the memory gave no list, but a string" },
+    { { {} }, "the memory gave an item without a text (item 1)" },
+    { { "x", { source = "a.md", text = {} } }, "the memory gave an item without a text (item 2)" } }
+  for _, case in ipairs(wrong) do
+    it("of one's own that gives what is none is the run's error: " .. case[2], function()
+      local agent = marea.agent { client = agents.client {}, memory = { query = function() return case[1] end } }
+      local none, err = agent:run "hello"
+      assert.is_nil(none)
+      assert.same({ "validation", case[2] }, { err.kind, err.message })
+      assert.same({}, agent.messages)
+    end)
+  end
 end)
 
 describe("a document in pieces", function()

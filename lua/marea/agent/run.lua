@@ -4,13 +4,13 @@
 
 local core = require "marea.core"
 local approval = require "marea.agent.approval"
-local Error = require "marea.error"
 local guard = require "marea.agent.guard"
 local history = require "marea.agent.history"
 local kit = require "marea.agent.kit"
 local loop = require "marea.agent.loop"
 local normalise = require "marea.normalise"
 local protect = require "marea.agent.protect"
+local recall = require("marea.compat").lazy "marea.agent.recall"
 local talks = require "marea.agent.talk"
 local tell = require "marea.agent.tell"
 local trace = require "marea.trace"
@@ -77,37 +77,6 @@ function run.messages_of(input)
   return input
 end
 
-local function item_text(item)
-  if type(item) ~= "table" then return tostring(item) end
-  return item.source and ("[%s] %s"):format(item.source, item.text) or item.text
-end
-
--- A memory that can't be asked is an error: an answer without it would be another.
--- What it gives is its own: it is read, and not written to.
-local function recall(self, text)
-  local memory = self.root.memory
-  if not memory then return nil end
-  local list, err = memory:query(text)
-  if not list and err then
-    return nil, Error.is(err) and err
-      or Error.new { kind = "validation", message = "the memory failed: " .. tostring(err) }
-  end
-  if list ~= nil and type(list) ~= "table" then
-    return nil, Error.new { kind = "validation", message = "the memory gave no list, but a " .. type(list) }
-  end
-  local lines = {}
-  for i, item in ipairs(list or {}) do lines[i] = "- " .. item_text(item) end
-  if lines[1] then self.recalled = "What you remember:\n" .. table.concat(lines, "\n") end
-end
-
--- What to ask a memory for where a run goes on without words.
-local function last_question(messages)
-  for i = #messages, 1, -1 do
-    if messages[i].role == "user" then return normalise.content(messages[i].content) end
-  end
-  return ""
-end
-
 -- Returns why the run stops before it began, if it does; or nil and an error.
 local function begin(self, messages)
   local text = texts_of(messages)
@@ -121,7 +90,10 @@ local function begin(self, messages)
   for _, message in ipairs(messages) do
     self.talk.messages[#self.talk.messages + 1] = talks.copy(message)
   end
-  return recall(self, messages[1] and text or last_question(self.talk.messages))
+  if not self.root.memory then return nil end
+  local err
+  self.recalled, err = recall.text(self.root.memory, messages[1] and text or nil, self.talk.messages)
+  return nil, err
 end
 
 ---- counters -----------------------------------------------------------------------------------
