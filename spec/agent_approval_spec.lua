@@ -82,6 +82,17 @@ describe("a call that must be approved", function()
       agents.results(result.messages)[1])
   end)
 
+  it("to an agent that is a tool runs with what a person gave, and the model is told", function()
+    local inner = marea.agent { client = agents.client { "nine" }, name = "ask" }
+    local agent = marea.agent { client = agents.client { calling { { "ask", { input = "x" } } }, "done" },
+      tools = { inner:as_tool { approve = true } } }
+    local result = assert(agent:run "go")
+    result.pending[1]:approve { input = "y" }
+    result = assert(agent:resume(result))
+    assert.equal("y", inner.client.requests[1].messages[1].content)
+    assert.same({ '[A person changed the arguments: {"input":"y"}]\nnine' }, agents.results(result.messages))
+  end)
+
   it("doesn't run with arguments that don't fit, whoever gave them", function()
     local agent, removed = desk { calling { { "remove", { file = "/" } }, { "remove", { path = "/" }, id = "c" } },
       "done" }

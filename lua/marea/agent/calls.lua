@@ -187,16 +187,20 @@ local function call_tool(run, call, tool)
   return content.cut(text, tool)
 end
 
-local function run_tool(run, call, tool)
-  call.started = true
-  if tool.agent then
-    local results, err = protect(nested.run, run, call, tool)
-    if not results then fail(call, content.message(err)) end
-    return
-  end
+local function run_agent(run, call, tool)
+  local results, err = protect(nested.run, run, call, tool)
+  if not results then fail(call, content.message(err)) end
+end
+
+local function run_function(run, call, tool)
   local text, message = call_tool(run, call, tool)
   if text then call.content = text else fail(call, content.cut(message, tool)) end
-  if call.edited then
+end
+
+local function run_tool(run, call, tool)
+  call.started = true
+  if tool.agent then run_agent(run, call, tool) else run_function(run, call, tool) end
+  if call.edited and call.content then
     call.content = ("[A person changed the arguments: %s]\n%s"):format(json.encode(call.arguments), call.content)
   end
 end
