@@ -39,6 +39,26 @@ describe("a handoff", function()
     assert.equal(2, result.usage.requests)
   end)
 
+  it("is told apart where names differ in what a tool's can't hold", function()
+    local long = ("l"):rep(60)
+    local there = { agent_of("天気", { "sunny" }), agent_of("料理", { "rice" }), agent_of(long .. "a", {}),
+      agent_of(long .. "b", {}) }
+    local desk = agent_of("desk", { calling { { "transfer_to________2" } } }, { handoffs = there })
+    assert.equal("料理", assert(desk:run "dinner?").agent)
+    local names = {}
+    for i, one in ipairs(desk.client.requests[1].tools) do names[i] = one["function"].name end
+    local cut = "transfer_to_" .. ("l"):rep(50)
+    assert.same({ "transfer_to_______", "transfer_to________2", cut .. "ll", cut .. "_2" }, names)
+  end)
+
+  it("to two of one name raises, as does a tool of that name", function()
+    local other = agent_of("billing", {})
+    for _, options in ipairs { { handoffs = { billing, other } },
+      { handoffs = { billing }, tools = { (tool_of "transfer_to_billing") } } } do
+      assert.has_error(function() agent_of("x", {}, options) end)
+    end
+  end)
+
   it("lasts: the next run is with who has the conversation, until it is reset", function()
     assert(triage:run "my bill")
     assert.equal("Still billing.", assert(triage:run "and now?").output_text)

@@ -177,6 +177,12 @@ describe("a swarm", function()
     assert.equal(2, #all.client.requests[1].tools)
   end)
 
+  it("has members whose names differ in what a tool's can't hold", function()
+    local a = member("天気", { calling { { "transfer_to________2" } } })
+    local team = marea.team.swarm { a, member("料理", {}), member("音楽", { "la" }) }
+    assert.equal("天気: (hands over to 音楽), 音楽: la", said(assert(team:run "go").messages))
+  end)
+
   it("that goes round is bounded", function()
     local a = member("a", teams.many(9, calling { { "transfer_to_b" } }))
     local b = member("b", teams.many(9, calling { { "transfer_to_a" } }))

@@ -33,12 +33,21 @@ function tool.check_name(level, who, name)
   end
 end
 
---- A name that providers take, of any text.
+--- A name that providers take, of any text; with a set of those that are `taken`, one
+--- that is not, and now is.
 ---@param text string
+---@param taken table<string, boolean>|nil
 ---@return string
-function tool.name_of(text)
-  if text == "" then return "unknown" end
-  return (text:sub(1, MAX_NAME):gsub("[^%w_-]", "_"))
+function tool.name_of(text, taken)
+  local name, n = text:sub(1, MAX_NAME):gsub("[^%w_-]", "_"), 1
+  if name == "" then name = "unknown" end
+  local found = name
+  while taken and taken[found] do
+    n = n + 1
+    found = ("%s_%d"):format(name:sub(1, MAX_NAME - #tostring(n) - 1), n)
+  end
+  if taken then taken[found] = true end
+  return found
 end
 
 local metatable = { __name = "marea.tool" }

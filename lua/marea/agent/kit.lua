@@ -11,19 +11,10 @@ kit.FINAL = "final_answer"      -- gives the answer that `output` asks for, wher
 
 local PREFIX = "transfer_to_"
 
-local function slug(name)
-  return (name:gsub("[^%w_-]", "_"))
-end
-
---- The name of the tool that hands over to an agent.
-function kit.handoff_name(name)
-  return (PREFIX .. slug(name)):sub(1, 64)
-end
-
-local function handoff_wire(agent)
+local function handoff_wire(agent, name)
   local description = ("Hands the conversation over to %s."):format(agent.name)
   if agent.description then description = description .. " " .. agent.description end
-  return { type = "function", ["function"] = { name = kit.handoff_name(agent.name), description = description,
+  return { type = "function", ["function"] = { name = name, description = description,
     parameters = { type = "object", properties = {} } } }
 end
 
@@ -48,18 +39,26 @@ local function waits_for(within, other)
   end
 end
 
+-- A tool for each; names that differ in what a tool's can't hold are told apart.
+local function add_handoffs(self, agent, others, within)
+  local names, taken = {}, {}
+  for _, other in ipairs(others) do
+    if other ~= agent and not waits_for(within, other) then
+      check_names(agent, other)
+      local name = names[other.name] or tool.name_of(PREFIX .. other.name, taken)
+      names[other.name] = name
+      add(self, name, { handoff = other }, handoff_wire(other, name))
+    end
+  end
+end
+
 --- by_name: name -> { tool = } or { handoff = agent }; wire: as it is sent.
 --- `outside`: whom one without handoffs of its own may hand over to; `within`: the
 --- run it is part of.
 function kit.new(agent, outside, within)
   local self = { by_name = {}, wire = {} }
   for _, one in ipairs(agent.tools or {}) do add(self, one.name, { tool = one }, tool.wire(one)) end
-  for _, other in ipairs(agent.handoffs or outside or {}) do
-    if other ~= agent and not waits_for(within, other) then
-      check_names(agent, other)
-      add(self, kit.handoff_name(other.name), { handoff = other }, handoff_wire(other))
-    end
-  end
+  add_handoffs(self, agent, agent.handoffs or outside or {}, within)
   if agent.output and self.by_name[kit.FINAL] then
     error(("marea.agent: a tool is called %q, as is the one for `output`"):format(kit.FINAL), 0)
   end

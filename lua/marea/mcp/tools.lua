@@ -8,20 +8,6 @@ local tool = require "marea.tool"
 
 local tools = {}
 
-local MAX_NAME = 64
-
--- A name that providers take, and that no other tool of the list has.
-local function name_of(given, prefix, taken)
-  local name = (prefix .. given):gsub("[^%w_-]", "_"):sub(1, MAX_NAME)
-  local found, n = name, 1
-  while taken[found] do
-    n = n + 1
-    found = name:sub(1, MAX_NAME - #tostring(n) - 1) .. "_" .. n
-  end
-  taken[found] = true
-  return found
-end
-
 local function size_of(data)
   return type(data) == "string" and math.floor(#data * 3 / 4) or 0
 end
@@ -91,10 +77,10 @@ end
 ---@param options { prefix: string|nil, approve: boolean|function|nil }
 ---@return marea.Tool[]
 function tools.from(server, listed, options)
-  local out, taken = {}, {}
+  local out, taken, prefix = {}, {}, options.prefix or ""
   for _, one in ipairs(listed) do
     if type(one.name) == "string" and one.name ~= "" then
-      out[#out + 1] = tool.of { name = name_of(one.name, options.prefix or "", taken), run = runner(server, one.name),
+      out[#out + 1] = tool.of { name = tool.name_of(prefix .. one.name, taken), run = runner(server, one.name),
         description = type(one.description) == "string" and one.description or nil, timeout = false,
         parameters = parameters_of(one.inputSchema), approve = options.approve,
         remote = one.name, annotations = one.annotations }
