@@ -49,4 +49,7 @@ static inline void compat_keep (lua_State *L, int idx) {
 
 #define COMPAT_TCDATA    10   /* lua_type of LuaJIT's ffi values */
 
+/* what the package library calls its list of searchers */
+#define COMPAT_SEARCHERS  (LUA_VERSION_NUM < 502 ? "loaders" : "searchers")
+
 #endif

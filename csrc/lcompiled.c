@@ -3,7 +3,7 @@
 ** A searcher for `require` that spares Lua the parsing of this library, which is
 ** a sixth of what a program that makes one request takes. Beside the C modules
 ** there may be a compiled file for each Lua module: its source, as it was, and
-** then its code. The code is taken if the source that `require` would load is
+** then its code. The code is taken if the source that Lua itself would load is
 ** still that. Whatever else is found, or isn't, is left to Lua.
 */
 #include <stdio.h>
@@ -31,15 +31,23 @@ static int push_package (lua_State *L) {
 }
 
 
-/* Pushes package.searchpath(name, package[field]), if it is a path: whether. */
-static int push_path (lua_State *L, const char *name, const char *field) {
+/* Pushes results of package.searchpath(name, package[field]), where there is
+** that function and such a field. */
+static int push_search (lua_State *L, const char *name, const char *field,
+                        int results) {
   if (!push_package(L)) return 0;
   lua_getfield(L, -1, "searchpath");
   lua_pushstring(L, name);
   lua_getfield(L, -3, field);
   if (!lua_isfunction(L, -3) || !lua_isstring(L, -1)) return 0;
-  lua_call(L, 2, 1);
-  return lua_isstring(L, -1);
+  lua_call(L, 2, results);
+  return 1;
+}
+
+
+/* The same if it is a path. */
+static int push_path (lua_State *L, const char *name, const char *field) {
+  return push_search(L, name, field, 1) && lua_isstring(L, -1);
 }
 
 
@@ -80,23 +88,30 @@ static int load_code (lua_State *L, const char *name, const char *path) {
 }
 
 
-/* search(name) -> loader, path; nothing where that is for another to do */
+/* search(name) -> loader, path; nil where that is for another to do */
 static int search (lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
-  int path;
-  if (strncmp(name, PREFIX, sizeof PREFIX - 1) != 0) return 0;
-  if (!push_path(L, name, "path")) return 0;
-  path = lua_gettop(L);
-  if (!load_code(L, name, lua_tostring(L, path))) return 0;
-  lua_pushvalue(L, path);
-  return 2;
+  lua_settop(L, 1);
+  lua_pushnil(L);
+  if (strncmp(name, PREFIX, sizeof PREFIX - 1) == 0 &&
+      push_path(L, name, "path")) {
+    int path = lua_gettop(L);
+    if (load_code(L, name, lua_tostring(L, path))) {
+      lua_pushvalue(L, path);
+      return 2;
+    }
+  }
+  lua_settop(L, 2);
+  return 1;
 }
 
 
-/* Pushes the directory of this module, with the slash; whether it is known. */
-static int push_directory (lua_State *L) {
+/* Pushes the directory of this module, with the slash; whether it is known. The
+** file it is from may be told by `require`. */
+static int push_directory (lua_State *L, int file) {
   const char *path, *slash;
-  if (!push_path(L, CORE, "cpath")) return 0;
+  if (lua_isstring(L, file)) lua_pushvalue(L, file);
+  else if (!push_path(L, CORE, "cpath")) return 0;
   path = lua_tostring(L, -1);
   slash = strrchr(path, '/');
   if (!slash) return 0;
@@ -107,20 +122,47 @@ static int push_directory (lua_State *L) {
 
 static int push_searchers (lua_State *L) {
   if (!push_package(L)) return 0;
-  lua_getfield(L, -1, LUA_VERSION_NUM < 502 ? "loaders" : "searchers");
+  lua_getfield(L, -1, COMPAT_SEARCHERS);
   return lua_istable(L, -1);
 }
 
 
-/* After the first searcher, which finds what is in memory. */
-static void insert (lua_State *L, int searchers, int searcher) {
-  int last = (int)lua_rawlen(L, searchers);
-  for (int i = last; i >= 2; i--) {
+static int same_but_for_space (const char *a, const char *b) {
+  return strcmp(a + strspn(a, "\n\t"), b + strspn(b, "\n\t")) == 0;
+}
+
+
+/* The place of Lua's own searcher of Lua files, 0 where there is none: what it
+** says of a module that can't be is what package.searchpath says. Hosts have
+** searchers of their own before it, whose files are to be taken first. */
+static int own_place (lua_State *L, int searchers) {
+  static const char nowhere[] = PREFIX "\1nowhere";
+  int top = lua_gettop(L), place = (int)lua_rawlen(L, searchers);
+  if (push_search(L, nowhere, "path", 2) && lua_isstring(L, -1)) {
+    const char *said = lua_tostring(L, -1);
+    for (; place >= 1; place--) {
+      lua_rawgeti(L, searchers, place);
+      lua_pushstring(L, nowhere);
+      if (lua_pcall(L, 1, 1, 0) == 0 && lua_isstring(L, -1) &&
+          same_but_for_space(lua_tostring(L, -1), said))
+        break;
+      lua_pop(L, 1);
+    }
+  } else {
+    place = 0;
+  }
+  lua_settop(L, top);
+  return place;
+}
+
+
+static void insert (lua_State *L, int searchers, int place, int searcher) {
+  for (int i = (int)lua_rawlen(L, searchers); i >= place; i--) {
     lua_rawgeti(L, searchers, i);
     lua_rawseti(L, searchers, i + 1);
   }
   lua_pushvalue(L, searcher);
-  lua_rawseti(L, searchers, last < 1 ? 1 : 2);
+  lua_rawseti(L, searchers, place);
 }
 
 
@@ -133,14 +175,15 @@ static int is_open (lua_State *L) {
 }
 
 
-void lcompiled_open (lua_State *L) {
-  int top = lua_gettop(L), searchers;
+void lcompiled_open (lua_State *L, int file) {
+  int top = lua_gettop(L), searchers, place;
   if (is_open(L)) return;
   if (push_searchers(L)) {
     searchers = lua_gettop(L);
-    if (push_directory(L)) {
+    place = own_place(L, searchers);
+    if (place > 0 && push_directory(L, file)) {
       lua_pushcclosure(L, search, 1);
-      insert(L, searchers, lua_gettop(L));
+      insert(L, searchers, place, lua_gettop(L));
       lua_pushboolean(L, 1);
       lua_setfield(L, LUA_REGISTRYINDEX, OPENED);
     }

@@ -31,7 +31,7 @@ static int wall (lua_State *L) {
 
 
 LUALIB_API int luaopen_marea_core (lua_State *L) {
-  lcompiled_open(L);
+  lcompiled_open(L, 2);
   lua_newtable(L);
   ljson_open(L);
   lua_setfield(L, -2, "json");

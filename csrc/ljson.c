@@ -38,16 +38,14 @@ enum {
 #define BATCH 64       /* those any table may have, */
 #define LONG 4096      /* and a list where there is room: it is then made in one
                           go, for half of what its items cost one by one */
-#define GROWTH 4       /* from one of these to the next */
 #define BATCHED 32     /* containers deep; further in, tables are made first */
-#define SLOTS 7000     /* a stack may have in any Lua; LuaJIT's most is 8000 */
+#define SLOTS 7900     /* a stack may have in any Lua; LuaJIT's most is 8000 */
 #define GUESS_AHEAD (1 << 20)  /* bytes looked at to size a long list */
 
 typedef struct decoder {
   lua_State *L;
   int codec;           /* stack slots: the codec, */
-  int array_mt;        /* its ARRAY_MT */
-  int list;            /* and its LIST */
+  int array_mt;        /* and its ARRAY_MT */
   int vectors;         /* whether base64 under "embedding" becomes one */
   double numbers[BATCH];
   json_parser parser;
@@ -55,7 +53,7 @@ typedef struct decoder {
 
 /* A container under way; `waiting` slots follow its own on the stack. */
 typedef struct pile {
-  int slot;            /* LIST, then the table */
+  int slot;            /* nil, then the table */
   int waiting;
   int most;            /* that may wait as yet, */
   int limit;           /* and ever */
@@ -118,7 +116,7 @@ static int start_pile (decoder *d, pile *p, int least, int limit) {
     d->parser.error = "nested too deeply";
     return 0;
   }
-  lua_pushvalue(d->L, d->list);
+  lua_pushnil(d->L);
   p->slot = lua_gettop(d->L);
   p->waiting = p->made = 0;
   p->most = d->parser.depth > BATCHED ? least : FEW;
@@ -129,18 +127,20 @@ static int start_pile (decoder *d, pile *p, int least, int limit) {
 }
 
 
-/* Leaves room for a batch at each level, and a slot for each further in. */
+/* Leaves room for a batch at each level, and for each further in the two slots
+** of an object's and of its key's. */
 static int may_grow (decoder *d, int more) {
-  int taken = BATCHED * BATCH + d->parser.limit;
+  int taken = BATCHED * BATCH + 2 * d->parser.limit;
   return lua_gettop(d->L) + more <= SLOTS - taken;
 }
 
 
 /* May one more wait? */
 static int has_room (decoder *d, pile *p) {
-  int most = p->most * GROWTH;
+  int most = p->most * 2;
   if (p->waiting < p->most) return 1;
-  if (most > p->limit || (most > BATCH && !may_grow(d, most - p->most)))
+  if (most > p->limit) most = p->limit;
+  if (most == p->most || (most > BATCH && !may_grow(d, most - p->most)))
     return 0;
   if (!lua_checkstack(d->L, most - p->most + 8)) return 0;
   p->most = most;
@@ -195,10 +195,16 @@ static void flush_members (decoder *d, pile *p) {
 }
 
 
-/* The list is at its end. */
+/* The list is at its end. A hook may want to yield, which it can't from inside
+** a call of ours: with one there is none. */
 static void finish_items (decoder *d, pile *p) {
-  if (p->made || p->waiting <= FEW) flush_items(d, p);
-  else lua_call(d->L, p->waiting, 1);
+  if (p->made || p->waiting <= FEW || lua_gethook(d->L)) {
+    flush_items(d, p);
+  } else {
+    lua_rawgeti(d->L, d->codec, LIST);
+    lua_replace(d->L, p->slot);
+    lua_call(d->L, p->waiting, 1);
+  }
   lua_pushvalue(d->L, d->array_mt);
   lua_setmetatable(d->L, p->slot);
 }
@@ -323,8 +329,6 @@ static int decode_text (lua_State *L, const char *s, size_t n, int limit,
   d.codec = top + 1;
   lua_rawgeti(L, d.codec, ARRAY_MT);
   d.array_mt = top + 2;
-  lua_rawgeti(L, d.codec, LIST);
-  d.list = top + 3;
   json_start(&d.parser, s, n, limit);
   if (push_value(&d, json_next(&d.parser)) &&
       json_next(&d.parser) == JSON_END) {

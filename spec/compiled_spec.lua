@@ -12,12 +12,14 @@ local function shell(command)
   assert.equal(0, status, output)
 end
 
--- Runs code with that copy. `from(f)` is the file that a function says it is of.
-local function run(code)
+-- Runs code with that copy, after other code and the core. `from(f)` is the file
+-- that a function says it is of.
+local function run(code, earlier)
   local output, status = child.code([[
     local function from(f) return debug.getinfo(f, "S").source end
     local searchers = rawget(package, "searchers") or package.loaders
     local before = #searchers
+  ]] .. (earlier or "") .. [[
     require "marea.core"
   ]] .. code, {}, {
     LUA_PATH = dir .. "/lua/?.lua;" .. dir .. "/lua/?/init.lua", LUA_CPATH = dir .. "/lib/?.so",
@@ -120,6 +122,23 @@ describe("a compiled file", function()
     ]]
   end)
 
+  it("comes after what a host finds before Lua does, and with the path that Lua would give", function()
+    local code = [[
+      table.insert(searchers, 2, function(name)
+        if name == "marea.html" then return function() return { hosts = true } end end
+        return "\n\tno " .. name
+      end)
+      table.insert(searchers, function(name) if not name:find "^[%w.]+$" then error "no such name" end end)
+      before = #searchers
+    ]]
+    run([[
+      assert(require "marea.html".hosts)
+      local mime, path = require "marea.mime"
+      assert(from(mime.of_name) == "@marea/mime.lua")
+      assert(path == nil or path == package.searchpath("marea.mime", package.path))
+    ]], code)
+  end)
+
   it("has one searcher, however often the library is loaded", function()
     run [[
       for _ = 1, 3 do
@@ -134,7 +153,18 @@ describe("a compiled file", function()
 
   it("is looked for of this library's modules alone", function()
     daemon.write(dir .. "/lua/mareas.lua", "return { f = function() end }")
-    shell "cp lua/mareas.lua lib/mareas.luac; cp lua/mareas.lua lib/marea/mareas.luac"
+    run [[
+      local file = io.open(package.searchpath("mareas", package.path))
+      local source = file:read "*a"
+      local code = source .. string.dump(assert((loadstring or load)(source, "@marea/mareas.lua")))
+      file:close()
+      local lib = package.cpath:match "^[^?]*"
+      for _, place in ipairs { "mareas", "marea/mareas", "marea/", "marea/s" } do
+        file = assert(io.open(lib .. place .. ".luac", "wb"))
+        file:write(code)
+        file:close()
+      end
+    ]]
     assert_source("mareas", "f")
     run [[
       local ok, message = pcall(require, "nowhere")

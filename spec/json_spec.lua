@@ -226,6 +226,27 @@ describe("json.decode", function()
     end
     local text = ("[0.5,"):rep(100) .. ("[" .. ("1.5,"):rep(1500)):rep(100) .. "0" .. ("]"):rep(200)
     assert.equal(text, again(text))
+    for _, lists in ipairs { { { 3, 1023 }, { 29, 63 } }, { { 2, 1023 }, { 30, 63 } }, { { 1, 1000 }, { 31, 63 } } } do
+      local before, brackets = "", 0
+      for _, several in ipairs(lists) do
+        before = before .. ("[" .. ("1,"):rep(several[2])):rep(several[1])
+        brackets = brackets + several[1]
+      end
+      local deep = before .. ('{"a":'):rep(2500) .. "0" .. ("}"):rep(2500) .. ("]"):rep(brackets)
+      assert.equal(deep, json.encode(assert(json.decode(deep, 3000)), { depth = 3000 }))
+    end
+  end)
+
+  it("calls no Lua while there is a hook, which might yield", function()
+    local called = 0
+    local text = "[" .. ("0.5,"):rep(5000) .. "[" .. ("1,"):rep(99) .. "1]]"
+    debug.sethook(function()
+      if debug.getinfo(2, "S").source == "return {...}" then called = called + 1 end
+    end, "c")
+    local list = json.decode(text)
+    debug.sethook()
+    assert.equal(0, called)
+    assert.equal(text, json.encode(list))
   end)
 
   it("keeps every member of large objects, and the last of equal keys", function()

@@ -56,9 +56,10 @@ local modules = { json = "marea.json", providers = "marea.providers", vector = "
 
 local function load_field(self, name)
   local module, from = modules[name], fields[name]
+  if not module and not from then return nil end
   local value
-  require "marea.core"                  -- first, as it spares Lua the parsing of the others
   local load = require("marea.compat").load
+  pcall(load, "marea.core")             -- first, as it spares Lua the parsing of all others
   if module then value = load(module)
   elseif from then value = load(from[1])[from[2]] end
   self[name] = value

@@ -16,7 +16,7 @@ local RAISE = "ulimit -n 65536 2>/dev/null || ulimit -n $(ulimit -Hn); "
 -- sets it, as an `env` before a command would be measured with the command.
 local ENVIRONMENT = "unset LUA_PATH_5_4; export no_proxy=127.0.0.1"
   .. " LUA_PATH='./lua/?.lua;./lua/?/init.lua;./?.lua;;'"
-  .. " LUA_CPATH_5_4='./build/5.4/?.so;;' LUA_CPATH='./build/5.1/?.so;;'"
+  .. ' LUA_CPATH_5_4="./build/5.4/?.so;${LUA_CPATH:-;}" LUA_CPATH="./build/5.1/?.so;${LUA_CPATH:-;}"'
   .. ' NODE_PATH="build/bench/node_modules:$NODE_PATH"; '
 
 --- What a command prints, and whether it ended well.

@@ -140,7 +140,7 @@ end
 -- lua-cjson takes to decode them: for our decoding alone, and for the whole
 -- process, to which receiving them and all else is added.
 local function to_cjson(workload, size)
-  workload.floor = "env LUA_PATH='./?.lua;;' lua5.4 spec/bench/peers/cjson_decode.lua BASE "
+  workload.floor = "lua5.4 spec/bench/peers/cjson_decode.lua BASE "
     .. size.batches
   return workload
 end
