@@ -74,6 +74,14 @@ describe("a server that is a process", function()
     assert.equal("bad_request", select(2, server:request "what/ever").kind)
   end)
 
+  it("gives one value where it succeeds", function()
+    server = connect()
+    assert.equal(1, select("#", server:call("echo", { text = "hola" })))
+    assert.equal(1, select("#", server:request "tools/list"))
+    assert.equal(1, select("#", server:tools()))
+    assert.equal(1, select("#", server:tools()))
+  end)
+
   it("answers many calls at once, each its own", function()
     server = connect()
     local list = {}

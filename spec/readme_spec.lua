@@ -85,6 +85,7 @@ describe("the README", function()
       local output, status = child.code(PRELUDE .. block.code .. "\nend",
         { f.url .. "/nan/v1" }, { NAN_API_KEY = "sk-tu-key-aqui" })
       assert.equal(0, status, output)
+      assert.is_nil(output:find("\tnil\n", 1, true), output)
       local pattern = expected[block.under]
       if pattern then assert.is_truthy(output:find(pattern), output) end
     end)

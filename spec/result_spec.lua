@@ -2,6 +2,7 @@
 -- What a call returns: the wire's JSON, and fields that are computed from it
 -- and stored nowhere.
 
+local agents = require("spec.support.agents")
 local marea = require("marea")
 local json = require("marea.json")
 local result = require("marea.result")
@@ -217,5 +218,51 @@ describe("a result of a call", function()
         '{"choices":[{"message":{"content":"a"},"finish_reason":null}]}' }) do
       assert.equal("a", tostring(assert(client_of({ { { status = 200, body = body } } }):ask("x"))))
     end
+  end)
+end)
+
+describe("what succeeds", function()
+  local function one(what, ...)
+    assert.equal(1, select("#", ...), what .. " gives " .. select("#", ...) .. " values")
+    assert.is_truthy((...), what)
+  end
+
+  local function client_of(n)
+    local replies = {}
+    for i = 1, n do replies[i] = "Hi" end
+    return agents.client(replies)
+  end
+
+  it("gives one value: of a client, also one that stands in or is listened to", function()
+    local client = client_of(4)
+    one("client:ask", client:ask "x")
+    one("a fallback's ask", marea.fallback { client, client }:ask "x")
+    one("a fallback's create", marea.fallback { client }.completions:create { prompt = "x" })
+    local undo = marea.on("llm.call", function() end)
+    one("client:ask, listened to", client:ask "x")
+    undo()
+  end)
+
+  it("gives one value: of an agent and a team, whole and as a stream", function()
+    local paper = { write = function() end }
+    local agent = marea.agent { client = client_of(9) }
+    local team = marea.team.round_robin { agent, max_turns = 1 }
+    for name, who in pairs { agent = agent, team = team } do
+      one(name .. ":run", who:run "x")
+      one(name .. "'s result", who:stream "x":result())
+      one(name .. " shown", marea.console { out = paper }:show(who:stream "x"))
+    end
+  end)
+
+  it("gives one value: of a run that is resumed", function()
+    local asks = marea.tool { name = "f", parameters = {}, approve = true, run = function() return "ok" end }
+    local calling = agents.client { agents.calling { { "f", {} } }, "done" }
+    local clerk = marea.agent { client = calling, tools = { asks } }
+    one("agent:resume", clerk:resume(assert(clerk:run "x"), {}))
+  end)
+
+  it("gives one value: of memories and runtimes", function()
+    one("marea.memory.vector", marea.memory.vector { client = client_of(1), model = "m" })
+    marea.run(function() one("runtime:stop_when_idle", marea.runtime():stop_when_idle()) end)
   end)
 end)

@@ -78,7 +78,8 @@ local function method(self, path, name)
     end
     local ok, value, err = pcall(try, self, ask)
     if not ok then raise_above(value) end
-    return value, err
+    if not value then return nil, err end
+    return value
   end
 end
 

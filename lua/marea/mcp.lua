@@ -244,8 +244,9 @@ function methods:tools()
   s.tools = s.tools or {}
   s.list = list
   local found, err = fetch_tools(s)
-  if not found and first then s.tools = nil end
-  return found, err
+  if found then return found end
+  if first then s.tools = nil end
+  return nil, err
 end
 
 --- Calls a tool. Returns what the server answers: `content`, `structuredContent`,
@@ -335,7 +336,8 @@ local function subscription(self, uri, name)
   local s = state_of(self, name)
   check.value(2, ("server:%s, uri"):format(name), "a non-empty string", uri)
   local ok, err = s.session:request("resources/" .. name, { uri = uri }, { timeout = seconds(s, "list") })
-  return ok and true or nil, err
+  if not ok then return nil, err end
+  return true
 end
 
 --- Asks to be told when a resource changes: `on.updated` is.

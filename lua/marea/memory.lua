@@ -53,8 +53,7 @@ end
 ---@param options marea.VectorMemoryOptions
 ---@return marea.VectorMemory|nil, marea.error|nil
 function memory.vector(options)
-  local made, err = vectors.new(options, 2)
-  return made, err
+  return vectors.new(options)
 end
 
 --- Cuts a document into pieces of at most `size` (1000) bytes that share about

@@ -95,7 +95,8 @@ local function around(send, s, endpoint, streamed, params, options, level, who)
     error(value, 0)
   end
   if value and (streamed or options.stream) then follow(event, value) else finish(event, value, err) end
-  return value, err
+  if not value then return nil, err end
+  return value
 end
 
 local function attempt(call, try, answer, err, seconds)

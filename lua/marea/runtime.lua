@@ -417,7 +417,8 @@ end
 function methods:stop_when_idle()
   local ok, err, list = self:wait()
   self:stop()
-  return ok, err, list
+  if not ok then return nil, err, list end
+  return true
 end
 
 return runtime

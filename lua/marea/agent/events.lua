@@ -89,7 +89,8 @@ end
 function methods:result()
   local s = state_of(self, "result")
   repeat local event = self:next() until event == nil
-  return s.result, s.err
+  if not s.result then return nil, s.err end
+  return s.result
 end
 
 --- Ends the run now. Its conversation stays one that can go on.

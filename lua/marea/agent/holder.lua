@@ -37,7 +37,8 @@ function holder.perform(talk, go, ...)
   local ok, result, err = pcall(go, ...)
   busy[talk] = nil
   if not ok then error(result, 0) end
-  return result, err
+  if not result then return nil, err end
+  return result
 end
 
 --- A run in a task of its own, whose events are read.

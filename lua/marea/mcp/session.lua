@@ -144,7 +144,8 @@ local function ask(self, method, params, options)
     return nil, err
   end
   local cancelled = await(call, options.timeout)
-  if call.over then return call.result, call.err end
+  if call.over and call.err then return nil, call.err end
+  if call.over then return call.result end
   give_up(self, call, cancelled and "cancelled" or "timed out")
   if cancelled then error(cancelled, 0) end
   return nil, Error.new { kind = "timeout", phase = "total",

@@ -74,14 +74,12 @@ end
 
 --- Makes one. Returns nil and an error where its file can't be read.
 ---@param options marea.VectorMemoryOptions
----@param level integer|nil
 ---@return marea.VectorMemory|nil, marea.error|nil
-function memory.new(options, level)
-  level = level or 1
-  check.fields(level, "marea.memory.vector", options, fields)
-  check.value(level, "marea.memory.vector, client", "a table", options.client)
+function memory.new(options)
+  check.fields(1, "marea.memory.vector", options, fields)
+  check.value(1, "marea.memory.vector, client", "a table", options.client)
   if options.store and options.store ~= "sqlite" and options.store ~= "file" then
-    error('marea.memory.vector, store: expected "sqlite" or "file"', level + 1)
+    error('marea.memory.vector, store: expected "sqlite" or "file"', 2)
   end
   local state, err = load(options)
   if not state then return nil, err end

@@ -149,8 +149,9 @@ end
 
 local function perform(run, input)
   local result, err = holder.perform(run.state, runs.go, run, input)
-  if result then runs.tell_end(run, result) end
-  return result, err
+  if not result then return nil, err end
+  runs.tell_end(run, result)
+  return result
 end
 
 local function stream_of(run, input)
