@@ -20,8 +20,9 @@ end
 
 --- Client options from the environment: MAREA_BASE_URL (and MAREA_API_KEY), else
 --- MAREA_PROVIDER, else the first provider whose key is there and that has a
---- model to offer; MAREA_MODEL names another. nil if the environment says nothing.
----@return table|nil
+--- model to offer; MAREA_MODEL names another. nil if the environment says nothing
+--- of the kind, and why not where a key is there.
+---@return table|nil options, string|nil why
 function common.options()
   local model = present "MAREA_MODEL"
   if present "MAREA_BASE_URL" then
@@ -29,20 +30,25 @@ function common.options()
       model = model or (present "MAREA_BASE_URL"):match "^http://127%.0%.0%.1[:/]" and "bundled-echo" or nil }
   end
   if present "MAREA_PROVIDER" then return { provider = present "MAREA_PROVIDER", model = model } end
+  local why
   for _, name in ipairs(known) do
     local preset = marea.providers[name]
     local has_model = model or (preset.default_model or {}).chat or preset.model_optional
-    if present(preset.api_key_env) and has_model then return { provider = name, model = model } end
+    local has_key = present(preset.api_key_env)
+    if has_key and has_model then return { provider = name, model = model } end
+    if has_key then why = why or preset.api_key_env .. " is set, but no model: set MAREA_MODEL." end
   end
+  return nil, why
 end
 
 --- A client for whatever the environment names. Ends the program if that is
 --- nothing.
 ---@return marea.Client
 function common.client()
-  local options = common.options()
+  local options, why = common.options()
   if options then return marea.client(options) end
-  io.stderr:write("Set MAREA_BASE_URL (any OpenAI-compatible server), or MAREA_PROVIDER and its key.\n")
+  why = why or "Set MAREA_BASE_URL (any OpenAI-compatible server), or MAREA_PROVIDER and its key."
+  io.stderr:write(why, "\n")
   os.exit(2)
 end
 

@@ -54,16 +54,18 @@ local versions = net.versions()
 print(("marea %s, %s, libcurl %s, libuv %s"):format(
   marea._VERSION, rawget(_G, "jit") and rawget(_G, "jit").version or _VERSION, versions.libcurl, versions.libuv))
 
-local options, provider = common.options(), nil
+local options, why = common.options()
+local provider
 if options then
   print("Talking to " .. (options.base_url or options.provider) .. ", as the environment says.")
 else
   -- the Lua this runs on, if it is one the provider runs on
   local lua = _VERSION == "Lua 5.4" and not rawget(_G, "jit") and arg[-1] or nil
   provider = bundled.start(".", WORD_DELAY_MS, lua)
-  print("No provider in the environment: talking to the bundled one, a script (no model)\n"
-    .. "behind real HTTP on 127.0.0.1:" .. provider.port .. ". For a model, set NAN_API_KEY, or\n"
-    .. "MAREA_PROVIDER and its key, or MAREA_BASE_URL.")
+  print((why or "No provider in the environment.")
+    .. "\nTalking to the bundled provider, a script (no model) behind real HTTP on\n"
+    .. "127.0.0.1:" .. provider.port .. ". For a model, set NAN_API_KEY, or another provider's\n"
+    .. "key and MAREA_MODEL, or MAREA_BASE_URL and MAREA_MODEL.")
   options = { base_url = provider.base_url, model = "bundled-echo" }
 end
 

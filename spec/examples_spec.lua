@@ -257,6 +257,15 @@ describe("the examples", function()
     says(output, "MAREA_BASE_URL")
   end)
 
+  it("say that a model is missing where a key is there whose provider has none of its own", function()
+    local output, status = run("chat", {}, { OPENAI_API_KEY = "k", GROQ_API_KEY = "k" })
+    assert.equal(2, status)
+    assert.equal("OPENAI_API_KEY is set, but no model: set MAREA_MODEL.\n", output)
+    output, status = run("demo", {}, { OPENROUTER_API_KEY = "k" })
+    assert.equal(0, status, output)
+    says(output, "OPENROUTER_API_KEY is set, but no model: set MAREA_MODEL.\nTalking to the bundled provider")
+  end)
+
   it("name the variable of a key that is missing, and send nothing", function()
     local output, status = run("chat", {}, { MAREA_PROVIDER = "nan" })
     assert.equal(1, status)
@@ -284,6 +293,24 @@ describe("the demo", function()
     says(output, "\nA script, not a model, answers.")
     says(output, 'get_weather(city: "Madrid")')
     says(output, "A script, not a model: get_weather returned")
+  end)
+
+  it("says to who is not root what it wants installed, each once, and nothing of another Lua", function()
+    local dir = form.directory()
+    for name, line in pairs { ["apt-get"] = "exit 1", ["dpkg-query"] = "exit 1", id = "echo 1000" } do
+      os.execute("chmod +x " .. dir.write(name, "#!/bin/sh\n" .. line .. "\n"))
+    end
+    local output, status = child.command(".ci/deps build demo demo",
+      { PATH = dir.path .. ":" .. os.getenv("PATH") })
+    dir.remove()
+    assert.equal(1, status)
+    local seen = {}
+    for name in assert(output:match("^marea needs: sudo apt%-get install (.*)\n$"), output):gmatch("%S+") do
+      assert.is_nil(seen[name], name)
+      seen[name] = true
+    end
+    assert.is_true(seen["ca-certificates"] and seen["lua-luv"])
+    assert.is_nil(seen.luajit)
   end)
 
   it("leaves no provider behind", function()
