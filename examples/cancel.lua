@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Three ways to stop waiting: lua examples/cancel.lua
+-- Four ways to stop waiting: lua examples/cancel.lua
 
 local marea = require "marea"
 local common = require "examples.common"

@@ -11,7 +11,7 @@ local path = arg[2] or "speech.mp3"
 -- is a stream with `stream:bytes()`.
 local speech = common.must(client.audio.speech:create({
   input = arg[1] or "The sea is salty because rivers carry salt into it.",
-  voice = arg[3],                                   -- some providers have one where none is named
+  voice = arg[3] or os.getenv "MAREA_BASE_URL" and "alloy" or nil,     -- most presets have one of their own
   response_format = path:match "%.(%w+)$",
 }, { to = path }))
 

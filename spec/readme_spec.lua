@@ -38,7 +38,7 @@ local function runnable(text)
 end
 
 local expected = {
-  marea = "Why is the sea salty%?.*What is a",
+  marea = 'Why is the sea salty%?"\n.*\n\t\t\t tide%?"\n.*\n\t\t\t\t\t\t wave%?"\n',
   Files = "^%d+\taudio/mpeg\n0.*\tA script heard %d+ bytes of speech.mp3%.\n$",
   ["Named options"] = "What is 2 %+ 2%?",
   Calls = "What is a tide%?.*stop\t%d+\n$",
