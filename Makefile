@@ -145,13 +145,17 @@ $(BUILD_DIR)/flags: FORCE
 -include $(OBJS:.o=.d)
 
 # The Lua files, compiled, for csrc/lcompiled.c to find beside the C modules. Who
-# has no interpreter of this Lua does without.
-$(BUILD_DIR)/compiled: LUA = $(call lua,$(LUA_VERSION))
-$(BUILD_DIR)/compiled: csrc/compile.lua $(LUA_FILES)
+# has no interpreter of this Lua does without, until there is one.
+$(BUILD_DIR)/compiled $(BUILD_DIR)/interpreter: LUA = $(call once,INTERPRETER,$(call lua,$(LUA_VERSION)))
+$(BUILD_DIR)/compiled: csrc/compile.lua $(BUILD_DIR)/interpreter $(LUA_FILES)
 	@mkdir -p $(sort $(dir $(LUA_FILES:lua/%=$(BUILD_DIR)/%)))
 	@echo "  LUAC $(BUILD_DIR)/marea"
 	$(Q)if command -v $(LUA) >/dev/null; then $(LUA) csrc/compile.lua $(BUILD_DIR) $(LUA_FILES); fi
 	@touch $@
+
+$(BUILD_DIR)/interpreter: FORCE
+	@mkdir -p $(@D)
+	@echo '$(LUA)' | cmp -s - $@ || echo '$(LUA)' > $@
 
 # For programs that embed Lua: one object in which all but the entry is private,
 # with the Lua files inside.

@@ -4,6 +4,7 @@
 
 local child = require("spec.support.child")
 local daemon = require("spec.support.daemon")
+local hosts = require("spec.support.hosts")
 
 local dir
 
@@ -66,6 +67,19 @@ describe("a compiled file", function()
       end
       assert(count > 30, count)
     ]]
+  end)
+
+  it("is made as soon as there is an interpreter to make it, and not again", function()
+    local version, target = _VERSION:match "%d%.%d", dir .. "/build/compiled"
+    local function make(more)
+      hosts.make(("%s BUILD_DIR=%s/build LUA_VERSION=%s %s"):format(target, dir, version, more or ""))
+      return (child.command(("stat -c %%y %s/build/marea/html.luac"):format(dir)))
+    end
+    assert.matches("No such file", make "LUA=no-lua-here")
+    assert.matches("No such file", make "LUA=no-lua-here")
+    local made = make()
+    assert.matches("^%d+%-", made)
+    assert.equal(made, make())
   end)
 
   it("names the file and the line of what fails within", function()
