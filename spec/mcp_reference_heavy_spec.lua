@@ -3,7 +3,10 @@
 -- from npm (`make build/npm`), and needs Node: where either is not there, this is
 -- pending.
 
+local child = require("spec.support.child")
 local core = require("marea.core")
+local form = require("spec.support.form")
+local hosts = require("spec.support.hosts")
 local marea = require("marea")
 local socket = require("socket")
 
@@ -102,5 +105,26 @@ describe("the reference server", function()
     end)
     stop()
     assert(ok, err)
+  end)
+end)
+
+describe("what comes from npm", function()
+  -- make's words for what it would do in a tree where nothing of npm is yet
+  local function would_do(specs)
+    local dir = form.directory()
+    for _, name in ipairs { "Makefile", ".ci", "csrc", "lua", "spec" } do
+      os.execute(("ln -s %s/%s %s"):format(hosts.tree(), name, dir.path))
+    end
+    local output, status = child.command(("make -n -C %s test LUAS=5.4 SPEC=%q"):format(dir.path, specs),
+      { MAKEFLAGS = false, MAKELEVEL = false })
+    dir.remove()
+    assert.equal(0, status, output)
+    return output
+  end
+
+  it("is fetched for its spec and for all specs, and for no others", function()
+    assert.is_truthy(would_do("spec/json_spec.lua spec/mcp_reference_heavy_spec.lua"):find "npm install")
+    assert.is_truthy(would_do(""):find "npm install")
+    assert.is_nil(would_do("spec/json_spec.lua spec/mcp_spec.lua"):find "npm install")
   end)
 end)
