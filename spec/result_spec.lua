@@ -199,6 +199,12 @@ describe("a result of a call", function()
     end
   end)
 
+  it("has no body where there was no answer", function()
+    local _, err = marea.client { base_url = "http://127.0.0.1:1/v1", model = "m", max_retries = 0 }:ask "x"
+    assert.equal("connection", err.kind)
+    assert.is_nil(err.body)
+  end)
+
   it("is `decode` where a 200 is no JSON, and the message quotes nothing of it", function()
     local r, err = client_of({ { { status = 200, body = '{"choices": secret}',
       headers = { ["content-type"] = "application/json" } } } }):ask("x")

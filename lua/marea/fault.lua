@@ -18,7 +18,8 @@ local function about(call, answer)
   local attempts = {}
   for i, attempt in ipairs(call.attempts or attempts) do attempts[i] = attempt end
   attempts[#attempts + 1] = { status = answer.status }
-  return { status = answer.status, request_id = answer:request_id(), body = answer.body,
+  return { status = answer.status, request_id = answer:request_id(),
+    body = answer.status and answer.body or nil,
     attempts = attempts, method = call.method, url = call.url, provider = call.provider,
     redact = call:blanker() }
 end
