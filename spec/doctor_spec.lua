@@ -43,6 +43,15 @@ describe("the doctor", function()
     assert.matches("all is well\n$", output)
   end)
 
+  it("says where the library is read from, also where Lua can't look for it", function()
+    local _, says = line(examine({}, "package.searchpath = nil"), "marea")
+    assert.matches("^%d+%.%d+%.%d+, from [./].*lua/marea$", says)
+    _, says = line(examine({}, [[
+      local text = io.open "lua/marea/diagnosis.lua":read "*a"
+      package.preload["marea.diagnosis"] = (loadstring or load)(text, "@marea/diagnosis.lua") ]]), "marea")
+    assert.matches(", from memory$", says)
+  end)
+
   it("is run by name", function()
     local output, status = child.file("-l", { "marea.doctor" })
     assert.equal(0, status, output)

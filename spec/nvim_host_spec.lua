@@ -443,9 +443,13 @@ describe("a plugin manager", function()
       out(answer)
       local source = debug.getinfo(marea.client, "S").source
       out(package.loaded["marea.net"] ~= nil, vim.startswith(source, "@" .. vim.env.CHECKOUT))
+      for _, finding in ipairs(require "marea.diagnosis".findings()) do
+        local from = ", from " .. vim.env.CHECKOUT .. "/lua/marea"
+        if finding.what == "marea" then out(vim.endswith(finding.says, from)) end
+      end
     ]], { CHECKOUT = dir, LUA_PATH = false, LUA_CPATH = false, BASE_URL = server.shared().base_url })
     os.execute("rm -rf " .. dir)
-    assert.equal(TEXT .. "\ntrue true\n", output)
+    assert.equal(TEXT .. "\ntrue true\ntrue\n", output)
     assert.equal(0, status)
   end)
 end)

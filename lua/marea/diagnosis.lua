@@ -43,10 +43,13 @@ local function lua_version()
   return bad("Lua", name, "use Lua 5.4, 5.3 or LuaJIT 2.1")
 end
 
+-- Where Lua looks for it, or, where it is not Lua that does, as in an editor, what
+-- it was read from.
 local function library()
   local searchpath = rawget(package, "searchpath")
   local path = searchpath and not package.preload["marea.diagnosis"]
     and searchpath("marea.diagnosis", package.path)
+    or debug.getinfo(1, "S").source:match "^@(%.?/.*)"
   return good("marea", ("%s, from %s"):format(require "marea"._VERSION, path and path:match "^(.*)/" or "memory"))
 end
 
