@@ -335,6 +335,23 @@ describe("make doc's page", function()
     end
   end)
 
+  it("shows values as values, and functions with what they take", function()
+    for _, shown in ipairs { "marea.null", "json.null", "json.array_mt", "json.decode(text, options)",
+      "json.encode(value, options)", "marea.step(budget)" } do
+      assert.is_truthy(page:find("<h4><code>" .. shown .. "</code></h4>", 1, true), shown)
+    end
+  end)
+
+  it("shows nothing that is the library's own business", function()
+    assert.is_truthy(page:find("<h4><code>marea.provider(t)</code></h4>", 1, true))
+    assert.is_truthy(page:find("<h3 id=\"marea-Limits\"", 1, true))
+    assert.is_nil(page:find("Limits:enter", 1, true))
+  end)
+
+  it("takes what is said of a field from its line alone", function()
+    assert.equal("", model.classes["marea.preset"].said)
+  end)
+
   it("is the same each time", function()
     local again = annotations.tree(annotations.paths())
     assert.equal(page, html.page(again, exports.functions(again), marea._VERSION))

@@ -235,6 +235,7 @@ end
 
 --- Waits for a place. Returns a function that gives it back; or nil, and the
 --- error if the task was cancelled, nil if the deadline came first.
+---@private
 ---@param deadline number|nil on the clock of core.now
 function methods:enter(deadline)
   if not self.concurrent and not self.windows[1] then return nothing end

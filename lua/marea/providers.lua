@@ -19,8 +19,7 @@ local url = require("marea.compat").lazy "marea.url"
 ---@field models table<string, marea.preset.model> empty where the page names none
 ---@field default_model table<string, string> by kind: chat, embeddings, speech, transcription
 ---@field model_optional? boolean the key decides which model answers
----@field required? table<string, table> by endpoint: values sent where the caller gives none; and, as a
----  list, the names of those that only he can give
+---@field required? table<string, table> by endpoint: sent where the caller gives none; a list: what only he can give
 ---@field defaults? table<string, table> by endpoint: what the server assumes; never sent
 ---@field ranges? table<string, table> by endpoint and parameter: { lowest, highest }; refused outside
 ---@field extra_parameters? table<string, string[]> by endpoint: beyond OpenAI's
@@ -142,13 +141,11 @@ end
 --- A preset made from another: `marea.provider{ extends = "nan", base_url = ... }`.
 --- Nothing is shared with the original.
 ---@param t table fields to set; `extends` names a preset or is one
----@param level? integer as for `error`, counted from the caller
 ---@return marea.preset
-function providers.extend(t, level)
-  level = (level or 1) + 1
-  if type(t) ~= "table" then error("a provider must be a table, not " .. type(t), level) end
-  local base = find_base(t.extends, level)
-  if t.base_url ~= nil then url.check_base(t.base_url, level) end
+function providers.extend(t)
+  if type(t) ~= "table" then error("a provider must be a table, not " .. type(t), 2) end
+  local base = find_base(t.extends, 2)
+  if t.base_url ~= nil then url.check_base(t.base_url, 2) end
   local preset = merge(base, t)
   preset.extends = nil
   if is_moved(base, t) then preset.api_key_env = nil end

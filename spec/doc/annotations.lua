@@ -88,6 +88,10 @@ function tags.type(block, text)
   block.type = (split_type(text))
 end
 
+function tags.private(block)
+  block.private = true
+end
+
 local function new_block(file, line)
   return { file = file, line = line, said = {}, params = {}, returns = {}, aliases = {} }
 end
@@ -109,6 +113,13 @@ end
 
 ---- files -----------------------------------------------------------------------------
 
+-- The names of what a type that is a function's takes.
+local function names_taken(kind)
+  local names, list = {}, kind:match "^fun(%b())":gsub("%b{}", ""):gsub("%b<>", "")
+  for name in list:gmatch "([%w_.]+)%??%s*:" do names[#names + 1] = name end
+  return names
+end
+
 -- What a statement after a block says: a class's variable, or a function.
 local function bind(block, statement, found)
   local variable = statement:match "^local ([%w_]+)%s*=" or statement:match "^local ([%w_]+)$"
@@ -117,12 +128,15 @@ local function bind(block, statement, found)
     return
   end
   local owner, separator, name, params = statement:match "^function ([%w_]+)([.:])([%w_]+)%((.-)%)"
-  if not owner then owner, separator, name = statement:match "^([%w_]+)(%.)([%w_]+)%s*=" end
-  if not owner then return end
+  local is_set = not owner
+  if is_set then owner, separator, name = statement:match "^([%w_]+)(%.)([%w_]+)%s*=" end
+  if not owner or block.private then return end
+  local typed = block.type and block.type:find "^fun%("
   local names = {}
   for param in (params or ""):gmatch "[%w_%.]+" do names[#names + 1] = param end
   found.functions[#found.functions + 1] = { owner = owner, separator = separator, name = name, names = names,
     said = table.concat(block.said, " "), params = block.params, returns = block.returns, type = block.type,
+    is_value = is_set and not typed, typed_names = typed and names_taken(block.type),
     documented = block.documented, file = block.file, line = block.line }
 end
 

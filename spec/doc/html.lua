@@ -31,8 +31,9 @@ end
 
 ---- functions -------------------------------------------------------------------------
 
-local function signature(prefix, f)
-  return ("%s%s%s(%s)"):format(prefix, f.separator, f.name, table.concat(f.names, ", "))
+local function signature(prefix, separator, name, f)
+  if f.is_value then return prefix .. separator .. name end
+  return ("%s%s%s(%s)"):format(prefix, separator, name, table.concat(f.typed_names or f.names, ", "))
 end
 
 local function param_row(model, param)
@@ -73,7 +74,7 @@ local function show_class(model, class, out)
   if class.said ~= "" then out[#out + 1] = "<p>" .. prose(class.said) .. "</p>" end
   fields_of(model, class, out)
   for _, f in ipairs(class.methods) do
-    if not is_hidden(f.name) then describe(model, signature(short(class.name), f), f, out) end
+    if not is_hidden(f.name) then describe(model, signature(short(class.name), f.separator, f.name, f), f, out) end
   end
 end
 
@@ -100,7 +101,7 @@ local function show_main(model, exports, out)
   out[#out + 1] = '<h2 id="marea">marea</h2>'
   for _, field in ipairs(class.fields) do
     local f = exports[field.name]
-    if f then describe(model, ("marea.%s(%s)"):format(field.name, table.concat(f.names, ", ")), f, out)
+    if f then describe(model, signature("marea", ".", field.name, f), f, out)
     else
       out[#out + 1] = ("<h4><code>marea.%s</code></h4><p><code>%s</code> %s</p>"):format(field.name,
         linked(model, field.type), prose(field.said))
