@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- An agent tested without a model or a network: busted examples/agent_spec.lua
 -- The client answers from a script; everything else is what runs in earnest.
+-- Debian: apt-get install lua-busted
 
 local marea = require "marea"
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- marea on a loop of cqueues': a server that answers each line it is sent with
 -- what the model says, piece by piece: lua examples/cqueues.lua [PORT]
--- (then, for instance: nc 127.0.0.1 PORT)
+-- (then, for instance: nc 127.0.0.1 PORT). Debian: apt-get install lua-cqueues
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"

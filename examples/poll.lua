@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- marea on bare poll(2), by luaposix: a conversation in which you may type on
--- while the answer is written. An empty line stops it: lua examples/poll.lua
+-- while the answer is written. An empty line stops it: luajit examples/poll.lua
+-- Debian's luaposix is for lua5.3 and luajit: apt-get install lua-posix
 
 local poll = require "posix.poll"
 local unistd = require "posix.unistd"

@@ -214,6 +214,16 @@ describe("the reference", function()
     assert.same({}, missed)
   end)
 
+  it("has what only some errors, servers and runs have", function()
+    for class, names in pairs { ["marea.error"] = { "earlier", "location", "phase" },
+      ["marea.McpServer"] = { "pid", "stderr" }, ["marea.ResumeOptions"] = { "stream", "max_steps" },
+      ["marea.TeamResumeOptions"] = { "stream", "max_turns" } } do
+      for _, name in ipairs(names) do
+        assert.is_truthy(names_of(assert(model.classes[class], class))[name], class .. "." .. name)
+      end
+    end
+  end)
+
   it("has every kind of a call's parameters that are looked at", function()
     for name, required in pairs { ChatParams = "messages", CompletionParams = "prompt", ResponsesParams = "input",
       EmbeddingsParams = "input", SpeechParams = "input", TranscriptionParams = "file", ImageParams = "prompt",

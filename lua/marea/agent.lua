@@ -208,7 +208,7 @@ end
 --- { arguments = {...} }. With `stream = true` it gives a stream.
 ---@param data table
 ---@param decisions table|nil
----@param options table|nil of a run; and `stream`
+---@param options marea.ResumeOptions|nil
 ---@return marea.AgentResult|marea.AgentStream|nil, marea.error|nil
 function methods:resume(data, decisions, options)
   conversation_of(self, "resume")

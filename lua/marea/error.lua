@@ -29,6 +29,7 @@ local retry = require("marea.retry")
 ---@field body? string first 4 KiB
 ---@field partial? table what a broken stream had given
 ---@field attempts? table[]
+---@field earlier? marea.error[] of `marea.fallback`: those of the clients before
 
 local Error = {}
 

@@ -52,6 +52,8 @@ local mcp = {}
 ---@field info table what the server says it is
 ---@field instructions string|nil
 ---@field capabilities table
+---@field pid integer|nil of a server that is a process
+---@field stderr string|nil the end of what that wrote to it
 local methods = {}
 local metatable = { __name = "marea.mcp" }
 

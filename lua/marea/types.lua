@@ -577,6 +577,9 @@
 ---@field data? any handed to tools and policies
 ---@field max_turns? integer
 
+---@class marea.TeamResumeOptions: marea.TeamRunOptions
+---@field stream? boolean gives a stream in place of a result
+
 ---@class marea.SelectorOptions: marea.TeamOptions
 ---@field client? marea.Client whose model picks
 ---@field model? string
@@ -632,6 +635,9 @@
 ---@field data? any handed to tools and policies
 ---@field max_steps? integer
 ---@field usage_limits? marea.UsageLimits
+
+---@class marea.ResumeOptions: marea.RunOptions
+---@field stream? boolean gives a stream in place of a result
 
 ---@class marea.AsToolOptions of `agent:as_tool` and `team:as_tool`
 ---@field name? string else the agent's

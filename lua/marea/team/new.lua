@@ -237,7 +237,8 @@ end
 --- process or another. `decisions`, by id, as an agent's.
 ---@param data table
 ---@param decisions table|nil
----@param options table|nil with `stream = true` it gives a stream
+---@param options marea.TeamResumeOptions|nil
+---@return marea.AgentResult|marea.AgentStream|nil, marea.error|nil
 function methods:resume(data, decisions, options)
   conversation_of(self, "resume")
   check.value(1, "team:resume", "a table", data)
