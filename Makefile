@@ -92,6 +92,8 @@ NET_C  = $(filter-out $(ONLY_CORE_C) csrc/bundle.c,$(wildcard csrc/*.c))
 objs  = $(patsubst csrc/%.c,$(BUILD_DIR)/obj/%.o,$(1))
 OBJS  = $(call objs,$(wildcard csrc/*.c))
 LUA_FILES = $(shell find lua -name '*.lua' 2>/dev/null)
+# the first is there before what finds such files is, the second never runs
+TO_COMPILE = $(filter-out lua/marea/init.lua lua/marea/types.lua,$(LUA_FILES))
 
 # What makes mistakes of ours harder to use. A sanitizer does more than all of
 # it; who says something of FORTIFY_SOURCE himself, or wants no optimizer, which
@@ -117,7 +119,7 @@ ONLY_OPEN = -Wl,--version-script=$(BUILD_DIR)/exports -Wl,-z,nodelete -Wl,-z,rel
 endif
 LINK = $(CC) $(LIBFLAG) $(LDFLAGS) $(ONLY_OPEN)
 
-all: $(CORE) $(NET) $(BUILD_DIR)/compiled  ## build the C modules for LUA_VERSION (5.4; 5.3; 5.1 is LuaJIT)
+all: $(CORE) $(NET) $(BUILD_DIR)/compiled  ## build for LUA_VERSION (5.4; 5.3; 5.1 is LuaJIT)
 
 $(CORE): $(call objs,$(CORE_C))
 $(NET): $(call objs,$(NET_C))
@@ -147,10 +149,10 @@ $(BUILD_DIR)/flags: FORCE
 # The Lua files, compiled, for csrc/lcompiled.c to find beside the C modules. Who
 # has no interpreter of this Lua does without, until there is one.
 $(BUILD_DIR)/compiled $(BUILD_DIR)/interpreter: LUA = $(call once,INTERPRETER,$(call lua,$(LUA_VERSION)))
-$(BUILD_DIR)/compiled: csrc/compile.lua $(BUILD_DIR)/interpreter $(LUA_FILES)
+$(BUILD_DIR)/compiled: csrc/compile.lua $(BUILD_DIR)/interpreter $(TO_COMPILE)
 	@mkdir -p $(sort $(dir $(LUA_FILES:lua/%=$(BUILD_DIR)/%)))
 	@echo "  LUAC $(BUILD_DIR)/marea"
-	$(Q)if command -v $(LUA) >/dev/null; then $(LUA) csrc/compile.lua $(BUILD_DIR) $(LUA_FILES); fi
+	$(Q)if command -v $(LUA) >/dev/null; then $(LUA) csrc/compile.lua $(BUILD_DIR) $(TO_COMPILE); fi
 	@touch $@
 
 $(BUILD_DIR)/interpreter: FORCE

@@ -21,14 +21,14 @@ local function luarocks(arguments, build_dir)
     LUA_PATH = false, LUA_CPATH = false, LUAROCKS_CONFIG = "/nonexistent", HOME = "/nonexistent" })
 end
 
-local COMPILED = "connection\t@marea/compat.lua\n"
+local COMPILED = "connection\t@marea/check.lua\n"
 
 -- Makes a request from somewhere else, with what a tree of rocks holds; tells how
 -- it ended, and what a function says it is of.
 local function ask(tree)
   local code = [[
     local _, err = require "marea".client { base_url = "http://127.0.0.1:9/v1", model = "m", max_retries = 0 }:ask "x"
-    print(err.kind, debug.getinfo(require "marea.compat".trim, "S").source)
+    print(err.kind, debug.getinfo(require "marea.check".fail, "S").source)
   ]]
   daemon.write(tree .. "/ask.lua", code)
   return (child.command(("sh -c 'cd / && lua5.4 %s/ask.lua'"):format(tree), {
@@ -103,11 +103,11 @@ describe("make install", function()
     local root = daemon.directory()
     hosts.make(("install DESTDIR=%s PREFIX=/usr LUA_VERSION=5.1 BUILD_DIR=build/5.1"):format(root))
     local code = "print(require [[marea]]._VERSION, pcall(require, [[marea.net]]))"
-      .. " local _ = require [[marea]].null print(debug.getinfo(require [[marea.compat]].trim, [[S]]).source)"
+      .. " local _ = require [[marea]].null print(debug.getinfo(require [[marea.check]].fail, [[S]]).source)"
     local output = child.command(("sh -c 'cd / && luajit -e \"%s\"'"):format(code), hosts.environment("5.1", {
       LUA_PATH = ("%s/usr/share/lua/5.1/?.lua;%s/usr/share/lua/5.1/?/init.lua"):format(root, root),
       LUA_CPATH = ("%s/usr/lib/lua/5.1/?.so"):format(root) }))
-    assert.matches("^%d+%.%d+%.%d+\ttrue\ttable.*\n@marea/compat%.lua\n$", output)
+    assert.matches("^%d+%.%d+%.%d+\ttrue\ttable.*\n@marea/check%.lua\n$", output)
     hosts.make(("uninstall DESTDIR=%s PREFIX=/usr LUA_VERSION=5.1"):format(root))
     local left = assert(io.popen("find " .. root .. " -type f | wc -l"))
     assert.equal(0, left:read("*n"))

@@ -43,13 +43,13 @@ local function lua_version()
   return bad("Lua", name, "use Lua 5.4, 5.3 or LuaJIT 2.1")
 end
 
--- Where Lua looks for it, or, where it is not Lua that does, as in an editor, what
--- it was read from.
+-- What it was read from; where it was compiled before, what that was taken for.
 local function library()
+  local path = debug.getinfo(1, "S").source:match "^@(.*)"
   local searchpath = rawget(package, "searchpath")
-  local path = searchpath and not package.preload["marea.diagnosis"]
-    and searchpath("marea.diagnosis", package.path)
-    or debug.getinfo(1, "S").source:match "^@(%.?/.*)"
+  if path == "marea/diagnosis.lua" then
+    path = searchpath and not package.preload["marea.diagnosis"] and searchpath("marea.diagnosis", package.path)
+  end
   return good("marea", ("%s, from %s"):format(require "marea"._VERSION, path and path:match "^(.*)/" or "memory"))
 end
 

@@ -57,8 +57,12 @@ function Error.new(fields)
   if type(fields) ~= "table" then error("an error is made from a table of fields", 2) end
   if not is_kind[fields.kind] then error("unknown kind of error: " .. tostring(fields.kind), 2) end
   local err = {}
-  for name, value in pairs(fields) do
+  -- not by `pairs`: LuaJIT's beta hangs in a finalizer, which may close a stream,
+  -- that comes to such a loop once it is compiled
+  local name, value = next(fields)
+  while name ~= nil do
     if name ~= "redact" then err[name] = fields.redact and redact.deep(value, fields.redact) or value end
+    name, value = next(fields, name)
   end
   err.url, err.location = redact.url(err.url), redact.url(err.location)
   if type(err.body) == "string" then err.body = compat.cut(err.body, TEXT_LIMIT) end

@@ -26,8 +26,9 @@ local over                 -- the moment to give the host control back, if any
 local passed_over          -- did the queue wait when that moment came?
 local frames, nested = {}, 0     -- who waits driving the loop, each on top of the last
 local MAX_NESTED = 8       -- from here on, who can wait alone does
-local FULL, MOST_NESTED = 32, 48   -- from where no task begins on top, and none may wait so; C's stack holds some 60
-local held = {}            -- tasks that begin when it is less deep
+local FULL, MOST_NESTED = 32, 60   -- from where no task begins on top, and none may wait so: C's stack ends
+local held = {}            -- tasks that begin when less waits beneath,
+local urged = false        -- or now, since nothing else would happen
 local DIED = "the task's coroutine was ended by somebody else"
 
 -- The library's own libuv loop.
@@ -193,6 +194,7 @@ local function drive(waiter, task)
     local ok, alive = loop.pcall(loop.turn, nil, quiet)
     if not ok then return alive end
     if not alive and not waiter.awake then
+      urged = held[1] ~= nil
       begin_held()
       if not quiet and loop.is_stuck() and not waiter.awake then
         return "nothing is left that could end this wait"
@@ -214,9 +216,9 @@ end
 
 -- Waits without yielding. Other tasks run meanwhile, on top of this one, and
 -- may come here too: where that goes deep, who waits for the engine alone lets
--- them wait, and none begins, or C's stack would not hold them. What prevents the wait is
--- returned, as a cancellation is: the caller has things to put in order before
--- it raises.
+-- them wait, and none begins, or C's stack would not hold them. What prevents
+-- the wait is returned, as a cancellation is: the caller has things to put in
+-- order before it raises.
 local function block(waiter, task)
   if not loop.driver().turn then
     return "this call would block the host's loop: make it inside marea.spawn"
@@ -349,11 +351,13 @@ end
 
 -- As `wake_ready`: true where the limit left some for another time.
 local function run_queue()
+  local all = urged
+  urged = false
   for _ = 1, nqueued do            -- what is added meanwhile waits a turn
     if not first then return end
     local task = dequeue()
     local state = status(task.co)
-    if task.f and nested > 0 and is_crowded() then held[#held + 1] = task
+    if task.f and not all and nested > 0 and is_crowded() then held[#held + 1] = task
     elseif state == "dead" then finished(task, false, DIED)   -- if nobody saw it die
     elseif task.awake and state == "suspended" then loop.resume(task) end
     if (over or nested > 0) and is_time() then return true end
