@@ -125,36 +125,65 @@ describe("coroutines", function()
       return function() return done end
     end
 
-    it("may wait in a hundred tasks for another, or for what it gives", function()
+    it("may wait in fifty tasks for another, or for what it gives", function()
       for what, make in pairs {
         ["its end"] = function() local t = marea.spawn(marea.sleep, 0.02) return function() t:await() end end,
         ["a value"] = function()
           local queue = marea.queue()
-          marea.spawn(function() marea.sleep(0.02) for i = 1, 100 do queue:put(i) end end)
+          marea.spawn(function() marea.sleep(0.02) for i = 1, 50 do queue:put(i) end end)
           return function() queue:get() end
-        end,
-        ["a place"] = function()
-          local gate = marea.semaphore(3)
-          return function() gate:with(marea.sleep, 0.001) end
         end,
       } do
         marea.run(function()
-          local done = wait_in_tasks(100, make())
+          local done = wait_in_tasks(50, make())
           local deadline = core.now() + 20
-          while done() < 100 and core.now() < deadline do marea.sleep(0.005) end
-          assert.equal(100, done(), what)
+          while done() < 50 and core.now() < deadline do marea.sleep(0.005) end
+          assert.equal(50, done(), what)
         end)
       end
     end)
 
-    it("share a client's limits: no more than may run at once do, and all get their turn", function()
-      local client = client_of(calls.replying(), { limits = { concurrent = 2 } })
+    it("that are too many to wait on top of each other say so", function()
+      local failed
       marea.run(function()
-        local done = wait_in_tasks(30, function() assert.equal("hola", client:ask("x").output_text) end)
-        local deadline = core.now() + 20
-        while done() < 30 and core.now() < deadline do marea.sleep(0.005) end
-        assert.equal(30, done())
+        local t = marea.spawn(marea.sleep, 0.05)
+        local tasks = {}
+        for i = 1, 80 do
+          tasks[i] = marea.spawn(function() coroutine.wrap(function() t:await() end)() end)
+        end
+        for i = 1, 80 do
+          local ok, err = pcall(tasks[i].await, tasks[i])
+          failed = failed or not ok and err
+        end
       end)
+      assert.matches("too many tasks wait inside coroutines of their own", failed)
+    end)
+
+    it("let a task begin that they, or those beneath them, wait for", function()
+      for depth = 1, 50, 7 do
+        local done = 0
+        marea.run(function()
+          local beating = marea.spawn(function() while true do marea.sleep(0.002) end end)
+          local tasks = {}
+          for i = 1, depth do
+            tasks[i] = marea.spawn(function()
+              coroutine.wrap(function() marea.spawn(function() done = done + 1 end):await() end)()
+            end)
+          end
+          marea.all(tasks)
+          beating:cancel()
+        end)
+        assert.equal(depth, done)
+      end
+    end)
+
+    it("keep nothing of what they waited for", function()
+      local queue = marea.queue()
+      marea.run(function()
+        marea.spawn(function() for i = 1, 300 do queue:put(i) marea.sleep(0) end end)
+        coroutine.wrap(function() for _ = 1, 300 do queue:get() end end)()
+      end)
+      assert.is_true(queue.getters.last - queue.getters.first < 3)
     end)
 
     it("wait side by side, not one after the other", function()
@@ -283,19 +312,24 @@ describe("coroutines", function()
       end)
     end
 
-    it("says so when the task it waits for is stuck under it", function()
-      beside_a_beat(function()
-        local err
-        local outer = marea.spawn(function()
-          coroutine.wrap(function() marea.sleep(0.02) end)()
+    for name, wait in pairs {
+      await = function(t) return t:await() end,
+      all = function(t) return marea.all { marea.spawn(marea.sleep, 0), t } end,
+      race = function(t) return marea.race { t } end,
+    } do
+      it("says so when the task it waits for is stuck under it: " .. name, function()
+        beside_a_beat(function()
+          local err
+          local outer = marea.spawn(function()
+            coroutine.wrap(function() marea.sleep(0.02) end)()
+          end)
+          marea.spawn(function()
+            coroutine.wrap(function() err = failure(wait, outer) end)()
+          end):await()
+          assert.matches("that task can't end while this one waits for it", err)
         end)
-        marea.spawn(function()
-          coroutine.wrap(function() err = failure(outer.await, outer) end)()
-        end):await()
-        assert.matches("that task can't end while this one waits for it", err)
-        outer:await()
       end)
-    end)
+    end
 
     it("says so when those under it hold all the places that limits allow", function()
       local slow = server.shared():script({ { { sleep = 0.1 }, { sse = { server.chunk_json { content = "a" } } } } })
@@ -305,7 +339,6 @@ describe("coroutines", function()
           marea.sleep(0.02)
           return coroutine.wrap(function() return failure(limited.ask, limited, "x") end)()
         end)
-        marea.sleep(0)                       -- it begins: what has not would wait
         coroutine.wrap(function() open(limited):close() end)()
         assert.matches("the limits let no call begin before others end", late:await())
       end)

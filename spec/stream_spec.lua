@@ -641,6 +641,14 @@ describe("an answer that is no event stream", function()
     .. '"finish_reason":"stop"}],"usage":{"total_tokens":3}}'
   local JSON = { ["content-type"] = "application/json; charset=utf-8" }
 
+  it("but plain JSON is a stream of one, also where its byte order mark comes first and alone", function()
+    local stream = open(script({ { status = 200, headers = { ["content-type"] = "application/json" }, chunked = true },
+      { chunk = "\239\187\191" }, { sleep = 0.03 },
+      { chunk = '{"choices":[{"index":0,"message":{"content":"Hello"},"finish_reason":"stop"}]}' },
+      { last_chunk = true } }))
+    assert.equal("Hello", assert(stream):result().output_text)
+  end)
+
   it("but plain JSON is a stream of one", function()
     local events = drain(assert(stream_of(COMPLETION, JSON)))
     local kinds = {}

@@ -75,6 +75,7 @@ local BOM = "\239\187\191"
 ---@param s string
 ---@return string
 function compat.without_bom(s)
+  if s:byte() ~= 239 then return s end
   return s:sub(1, 3) == BOM and s:sub(4) or s
 end
 

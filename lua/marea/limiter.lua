@@ -56,7 +56,7 @@ function limiter.new(limits)
     running = 0,
     windows = windows,
     nstarts = 0,
-    holders = {},                 -- tasks by the number of their start
+    holders = setmetatable({}, { __mode = "v" }),     -- tasks by the number of their start
     line = any and sync.line() or { n = 0 },
     timer = nil, rings = nil,     -- when the count allows the next
   }, metatable)
@@ -113,23 +113,11 @@ local function has_place(self)
   return not self.concurrent or self.running < self.concurrent
 end
 
---- Do as many run at once as may?
----@package
----@return boolean
-function methods:is_full()
-  return not has_place(self)
-end
-
-local function hold(self, number, task)
-  self.holders[number] = task
-  if task then task.holds = self end
-end
-
 -- Returns the number of the start.
 local function note_start(self, now, task)
   local number = self.nstarts
   self.running, self.nstarts = self.running + 1, number + 1
-  hold(self, number, task)
+  self.holders[number] = task
   for _, window in ipairs(self.windows) do
     window.starts[number % window.n] = now + window.way
   end
@@ -172,7 +160,7 @@ function pump(self)
     if moment > now then return ring_at(self, moment, now) end
     local number = note_start(self, now)
     local place = self.line:serve(number)
-    if place then hold(self, number, place.task) else note_end(self, number, 0) end
+    if place then self.holders[number] = place.task else note_end(self, number, 0) end
   end
 end
 
@@ -197,23 +185,34 @@ local function nothing() end
 local HOPELESS = "the limits let no call begin before others end, and those can't go on before this one ends:"
   .. " call in the task itself, not in a coroutine of its own"
 
--- Who waits without yielding waits on top of others, in vain where it is those
--- who hold all the places, and nobody else reads what they opened.
-local function is_hopeless(self)
-  if has_place(self) then return nil end
+local PATIENCE = 5      -- seconds: somebody else might give a place back for its holder
+
+-- Who waits without yielding waits on top of others: do those hold all places?
+local function is_held_beneath(self)
+  if has_place(self) then return false end
   local count = 0
   for _, task in pairs(self.holders) do
-    if not loop.is_beneath(task) or loop.is_read_by_another(task) then return nil end
+    if not loop.is_beneath(task) then return false end
     count = count + 1
   end
-  return count == self.running and HOPELESS or nil
+  return count == self.running
+end
+
+-- A function that tells why such a wait is in vain, once it has been so for long.
+local function hopelessness(self)
+  local since
+  return function()
+    if not is_held_beneath(self) then since = nil return nil end
+    since = since or core.now()
+    return core.now() - since > PATIENCE and HOPELESS or nil
+  end
 end
 
 -- Waits in line until `deadline` (nil: for ever). The start's number if served.
 local function wait_in_line(self, deadline)
   local place = self.line:join()
   place.task = loop.current()
-  if not place.waiter.co then place.waiter.hopeless = function() return is_hopeless(self) end end
+  if not place.waiter.co then place.waiter.hopeless = hopelessness(self) end
   local timer, id
   if deadline then
     timer, id = loop.engine():timer(deadline - core.now())

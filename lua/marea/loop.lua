@@ -24,11 +24,10 @@ local finished             -- called with a task whose coroutine is dead
 local PARKED = {}          -- what a task yields; anything else came from others
 local over                 -- the moment to give the host control back, if any
 local passed_over          -- did the queue wait when that moment came?
-local frames, nested = {}, 0     -- who waits driving the loop, each on top of the last
+local nested = 0           -- calls that drive the loop, each on top of the last
+local driven_for           -- what the topmost of them waits for
 local MAX_NESTED = 8       -- from here on, who can wait alone does
-local FULL, MOST_NESTED = 32, 60   -- from where no task begins on top, and none may wait so: C's stack ends
-local held = {}            -- tasks that begin when less waits beneath,
-local urged = false        -- or now, since nothing else would happen
+local MOST_NESTED = 60     -- for all: there C's stack ends
 local DIED = "the task's coroutine was ended by somebody else"
 
 -- The library's own libuv loop.
@@ -163,23 +162,15 @@ end
 --- stream or task may still give back what others wait for.
 function loop.is_stuck()
   if loop.has_queued() then return false end
-  collectgarbage()
+  pcall(collectgarbage)             -- what a finalizer raises is not the waiter's
   return not loop.has_queued()
-end
-
--- They are queued again, and held again where it still is as it was.
-local function begin_held()
-  for i = 1, #held do
-    enqueue(held[i])
-    held[i] = nil
-  end
 end
 
 -- Why the wait can't end, if that is certain: who could end it lies beneath.
 -- What was dropped gives its place back when it is collected.
 local function is_hopeless(waiter)
   if not waiter.hopeless or not waiter.hopeless() then return nil end
-  collectgarbage()
+  pcall(collectgarbage)
   return not waiter.awake and waiter.hopeless()
 end
 
@@ -191,11 +182,9 @@ local function drive(waiter, task)
     if task and task.cancelled then return task.cancelled end
     local why = is_hopeless(waiter)
     if why then return why end
-    local ok, alive = loop.pcall(loop.turn, nil, quiet)
+    local ok, alive = loop.pcall(loop.turn, waiter.hopeless and 1, quiet)
     if not ok then return alive end
     if not alive and not waiter.awake then
-      urged = held[1] ~= nil
-      begin_held()
       if not quiet and loop.is_stuck() and not waiter.awake then
         return "nothing is left that could end this wait"
       end
@@ -216,22 +205,21 @@ end
 
 -- Waits without yielding. Other tasks run meanwhile, on top of this one, and
 -- may come here too: where that goes deep, who waits for the engine alone lets
--- them wait, and none begins, or C's stack would not hold them. What prevents
--- the wait is returned, as a cancellation is: the caller has things to put in
--- order before it raises.
+-- them wait, or C's stack would not hold them. What prevents the wait is
+-- returned, as a cancellation is: the caller has things to put in order before
+-- it raises.
 local function block(waiter, task)
   if not loop.driver().turn then
     return "this call would block the host's loop: make it inside marea.spawn"
   end
-  if nested == MOST_NESTED and not waiter.id then
+  if nested >= MOST_NESTED and not waiter.id then
     return "too many tasks wait inside coroutines of their own, each on top of the last: wait in the task itself"
   end
-  nested = nested + 1
-  frames[nested], waiter.task = waiter, task
+  local beneath = driven_for
+  nested, driven_for = nested + 1, waiter
   local cancelled = drive_freely(waiter, task)
-  frames[nested] = nil
-  nested = nested - 1
-  begin_held()
+  nested, driven_for = nested - 1, beneath
+  if first then loop.changed() end     -- those this one left in the queue
   return cancelled
 end
 
@@ -240,16 +228,7 @@ end
 ---@param task marea.Task|nil
 ---@return boolean
 function loop.is_beneath(task)
-  return task ~= nil and status(task.co) == "normal"
-end
-
---- Whether another task than its owner waits for one of those a task owns.
-function loop.is_read_by_another(task)
-  for transfer in pairs(task.owned or {}) do
-    local waiter = type(transfer) == "userdata" and waiting[transfer:id()]
-    if waiter and waiter ~= task and waiter.co then return true end
-  end
-  return false
+  return task ~= nil and (task == current or status(task.co) == "normal")
 end
 
 --- The waiter to be woken with `loop.wake` when the caller may go on.
@@ -316,7 +295,7 @@ end
 -- Whether the host wants control back, or who drives the loop can go on: all that
 -- is started now would be on top of it.
 local function is_time()
-  return over and core.now() >= over or nested > 0 and frames[nested].awake
+  return over and core.now() >= over or driven_for and driven_for.awake
 end
 
 local function wake_ready(e, quiet)
@@ -328,7 +307,7 @@ local function wake_ready(e, quiet)
       if not quiet and type(waiter) == "table" and waiter.co then
         waiter.awake = true
         loop.resume(waiter)
-        if (over or nested > 0) and is_time() then return true end
+        if (over or driven_for) and is_time() then return true end
       else
         loop.wake(waiter)
       end
@@ -337,30 +316,15 @@ local function wake_ready(e, quiet)
   end
 end
 
--- Whether a task had better not begin on top of all that waits: because it is too
--- deep, or since it may want what one beneath has and gives back in a while.
-local function is_crowded()
-  if nested >= FULL then return true end
-  if not frames[nested].id then return false end
-  for i = 1, nested do
-    local task = frames[i].task
-    if task and task.holds and task.holds:is_full() then return true end
-  end
-  return false
-end
-
 -- As `wake_ready`: true where the limit left some for another time.
 local function run_queue()
-  local all = urged
-  urged = false
   for _ = 1, nqueued do            -- what is added meanwhile waits a turn
     if not first then return end
     local task = dequeue()
     local state = status(task.co)
-    if task.f and not all and nested > 0 and is_crowded() then held[#held + 1] = task
-    elseif state == "dead" then finished(task, false, DIED)   -- if nobody saw it die
+    if state == "dead" then finished(task, false, DIED)   -- if nobody saw it die
     elseif task.awake and state == "suspended" then loop.resume(task) end
-    if (over or nested > 0) and is_time() then return true end
+    if (over or driven_for) and is_time() then return true end
   end
 end
 

@@ -13,10 +13,11 @@ local reading = {}
 -- Where JSON is all that can come, its look counts for more than its type. Any
 -- endpoint may give what only looks like it: a log, or lines of JSON.
 local function is_json(answer, endpoint, first)
+  if (first == "{" or first == "[") and not endpoint.any then return true end
   local kind = answer:media_type()
   if kind == "" then return true end
   if endpoint.any then return mime.is_json(kind) end
-  return first == "{" or first == "[" or kind:find("json", 1, true) ~= nil
+  return kind:find("json", 1, true) ~= nil
 end
 
 -- What has the look of an error may be what any endpoint was asked for.

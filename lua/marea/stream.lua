@@ -662,8 +662,9 @@ end
 function stream.open(call, answer, read, ...)
   local kind = answer:media_type()
   if kind == "" then wait_for_start(answer) end
-  local start = compat.without_bom(answer.transfer:peek(64))
+  local start = answer.transfer:peek(64)
   if start == "" then return refuse(call, answer, "the answer is empty") end
+  start = compat.without_bom(start)
   if kind == "text/event-stream" or kind == "" and looks_like_events(start) then
     answer.transfer:read_as("events")
     return (new(call, answer))

@@ -17,8 +17,13 @@ function sync.line()
   return setmetatable({ first = 1, last = 0, n = 0, blocking = 0 }, Line)
 end
 
---- Takes a place at the end.
+--- Takes a place at the end, after taking those away from there that are done with.
 function Line:join(value)
+  local latest = self[self.last]
+  while latest and (latest.served or latest.gone) do
+    self[self.last], self.last = nil, self.last - 1
+    latest = self[self.last]
+  end
   local place = { waiter = loop.waiter(), value = value }
   self.last = self.last + 1
   self[self.last] = place
@@ -94,27 +99,14 @@ function sync.semaphore(n)
   return setmetatable({ n = n, free = n, line = sync.line() }, semaphore_mt)
 end
 
---- Are all places taken?
----@package
----@return boolean
-function semaphore:is_full()
-  return self.free == 0
-end
-
--- So that no task begins on top of this one only to wait for its place.
-local function note_holder(self)
-  local task = loop.current()
-  if task then task.holds = self end
-end
-
 --- Takes a place, waiting for one if need be.
 function semaphore:acquire()
   if self.free > 0 then
     self.free = self.free - 1
-    return note_holder(self)
+    return
   end
   local place, cancelled = self.line:wait()
-  if not cancelled then return note_holder(self) end
+  if not cancelled then return end
   if place.served then self:release() end
   error(cancelled, 0)
 end

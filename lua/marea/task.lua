@@ -164,8 +164,7 @@ end
 local function make(f, ...)
   -- Beside these it has at times: `results`, packed, once done; `error`;
   -- `cancelled`, the error, once asked to stop; `id`, while it waits for one;
-  -- `waiters`, to be woken when it ends; `owned`, once it has started; `holds`,
-  -- the semaphore or the limits it last took a place of.
+  -- `waiters`, to be woken when it ends; `owned`, once it has started.
   local t = setmetatable({
     status = "running",
     co = coroutine.create(body),   -- given the task when it is first resumed
@@ -220,15 +219,16 @@ local BENEATH = "that task can't end while this one waits for it inside a corout
 
 -- Waits until t has ended. Returns as loop.suspend does.
 local function join(t)
-  t.claimed = true
   while t.status == "running" do
     local waiter = loop.waiter()
     if not waiter.co and loop.is_beneath(t) then return BENEATH end
+    t.claimed = true
     add_waiter(t, waiter)
     local cancelled = loop.suspend(waiter)
     if t.status == "running" then remove(t.waiters, waiter) end
     if cancelled then return cancelled end
   end
+  t.claimed = true
   remove(unclaimed, t)
 end
 
@@ -294,9 +294,21 @@ local function cancel_live()
   cancel_all(tasks)
 end
 
+-- Do all the tasks that still run, or any of those, lie beneath the caller?
+local function lie_beneath(tasks, any)
+  local found = false
+  for _, t in ipairs(tasks) do
+    local beneath = t.status == "running" and loop.is_beneath(t)
+    if beneath and any then return true end
+    if not beneath and t.status == "running" and not any then return false end
+    found = found or beneath
+  end
+  return found
+end
+
 -- Waits until `enough(t)` is true of a task that has ended, or all have.
 -- Returns that task; cancels the rest, and everything if the caller is.
-local function wait_for(tasks, enough)
+local function wait_for(tasks, enough, each)
   local pending, over = #tasks, {}
   local found, waiter, woken
   local function ended(t, i)          -- twice, where memory was too short for once
@@ -315,7 +327,7 @@ local function wait_for(tasks, enough)
   local cancelled
   if not found and pending > 0 then
     waiter = loop.waiter()
-    cancelled = loop.suspend(waiter)
+    cancelled = not waiter.co and lie_beneath(tasks, each) and BENEATH or loop.suspend(waiter)
   end
   waiter = nil
   if cancelled or found then cancel_all(tasks) end
@@ -333,7 +345,7 @@ end
 ---@return table # the first result of each, in order, and how many as `n`
 function task.all(list)
   local tasks = as_tasks(list, "marea.all")
-  local failed = wait_for(tasks, has_failed)
+  local failed = wait_for(tasks, has_failed, true)
   if failed then error(failed.error, 0) end
   local results = { n = #tasks }
   for i, t in ipairs(tasks) do results[i] = t.results[1] end
