@@ -38,6 +38,8 @@ enum {
 #define BATCH 64       /* those any table may have, */
 #define LONG 4096      /* and a list where there is room: it is then made in one
                           go, for half of what its items cost one by one */
+#define FOLLOWS (1 << 18)  /* bytes that are still to come then: a stack that grew
+                          for one list alone costs more than it spares */
 #define BATCHED 32     /* containers deep; further in, tables are made first */
 #define SLOTS 7900     /* a stack may have in any Lua; LuaJIT's most is 8000 */
 #define GUESS_AHEAD (1 << 20)  /* bytes looked at to size a long list */
@@ -131,7 +133,8 @@ static int start_pile (decoder *d, pile *p, int least, int limit) {
 ** of an object's and of its key's. */
 static int may_grow (decoder *d, int more) {
   int taken = BATCHED * BATCH + 2 * d->parser.limit;
-  return lua_gettop(d->L) + more <= SLOTS - taken;
+  return d->parser.end - d->parser.at > FOLLOWS &&
+         lua_gettop(d->L) + more <= SLOTS - taken;
 }
 
 
