@@ -151,8 +151,8 @@ $(BUILD_DIR)/flags: FORCE
 $(BUILD_DIR)/compiled $(BUILD_DIR)/interpreter: LUA = $(call once,INTERPRETER,$(call lua,$(LUA_VERSION)))
 $(BUILD_DIR)/compiled: csrc/compile.lua $(BUILD_DIR)/interpreter $(TO_COMPILE)
 	@mkdir -p $(sort $(dir $(LUA_FILES:lua/%=$(BUILD_DIR)/%)))
-	@echo "  LUAC $(BUILD_DIR)/marea"
-	$(Q)if command -v $(LUA) >/dev/null; then $(LUA) csrc/compile.lua $(BUILD_DIR) $(TO_COMPILE); fi
+	$(Q)if command -v $(LUA) >/dev/null; then \
+	  echo "  LUAC $(BUILD_DIR)/marea" && $(LUA) csrc/compile.lua $(BUILD_DIR) $(TO_COMPILE); fi
 	@touch $@
 
 $(BUILD_DIR)/interpreter: FORCE

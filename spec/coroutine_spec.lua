@@ -177,6 +177,19 @@ describe("coroutines", function()
       end
     end)
 
+    it("that wait for one thing get it from the top down, as those beneath can't go on", function()
+      local gate, got = marea.semaphore(1), {}
+      marea.run(function()
+        marea.spawn(function() gate:with(marea.sleep, 0.03) end)
+        for i = 1, 3 do
+          marea.spawn(function()
+            coroutine.wrap(function() gate:with(function() got[#got + 1] = i end) end)()
+          end)
+        end
+      end)
+      assert.same({ 3, 2, 1 }, got)
+    end)
+
     it("keep nothing of what they waited for", function()
       local queue = marea.queue()
       marea.run(function()
