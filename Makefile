@@ -315,7 +315,7 @@ build/bench/%: spec/bench/%.c | deps-bench
 # ---- checks ------------------------------------------------------------------
 
 # the parsers, which need neither Lua nor libcurl
-PURE_C = $(wildcard $(patsubst %,csrc/%.c,base64 buf json shape sse))
+PURE_C = $(wildcard $(patsubst %,csrc/%.c,base64 buf json opening shape sse))
 LUA_FUZZERS = $(patsubst spec/fuzz/%.lua,build/fuzz/%,$(wildcard spec/fuzz/*_fuzz.lua))
 FUZZERS = $(patsubst spec/fuzz/%.c,build/fuzz/%,$(wildcard spec/fuzz/*_fuzz.c)) $(LUA_FUZZERS)
 FUZZ_CC = clang -std=c99 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \

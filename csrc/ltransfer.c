@@ -56,13 +56,16 @@ int ltransfer_new (lua_State *L) {
 
 /* ---- its state --------------------------------------------------------- */
 
+/* "completion": events, of which the first may be an opening's */
 static int t_read_as (lua_State *L) {
   static const char *const names[] = { "held", "whole", "events", "bytes",
-                                       NULL };
+                                       "completion", NULL };
   static const enum body_mode modes[] = { BODY_HELD, BODY_WHOLE, BODY_EVENTS,
-                                          BODY_BYTES };
+                                          BODY_BYTES, BODY_EVENTS };
   struct transfer *t = check(L);
-  transfer_read_as(t, modes[luaL_checkoption(L, 2, NULL, names)]);
+  int i = luaL_checkoption(L, 2, NULL, names);
+  transfer_read_as(t, modes[i]);
+  if (i == 4) t->openings = OPENING_CHUNKS;
   if (transfer_is_sent(t)) {   /* many may be read at once, and for long */
     lua_pushnil(L);
     compat_keep(L, 1);
@@ -264,6 +267,41 @@ static int take_text (lua_State *L, struct transfer *t,
 }
 
 
+/* Puts a chunk with those that wait to be decoded: JSON has no NUL. */
+static int let_wait (struct transfer *t, const struct sse_event *ev) {
+  size_t tail = t->opening.tail;
+  if (buf_append(&t->opening, ev->data, ev->data_len) == BUF_OK &&
+      buf_append(&t->opening, "", 1) == BUF_OK) return 1;
+  t->opening.tail = tail;
+  return 0;
+}
+
+
+/* One of the stream's first chunks. If it can wait to be decoded, returns how
+** many values were pushed: its text, or none where it has none; else -1. The
+** first text ends the opening: what follows is taken by shape. */
+static int take_opening (lua_State *L, struct transfer *t,
+                         const struct sse_event *ev) {
+  unsigned left = t->openings;
+  const char *text;
+  size_t n;
+  t->openings = 0;
+  if (left == 0 || ev->type_len > 0 ||
+      !opening_read(ev->data, ev->data_len, &text, &n)) return -1;
+  if (n == 0) {
+    if (!let_wait(t, ev)) return -1;
+    t->openings = left - 1;
+    return 0;
+  }
+  lua_pushlstring(L, text, n);
+  if (shape_learn(&t->shape, ev->data, ev->data_len, "content", text, n) &&
+      let_wait(t, ev)) return 1;
+  shape_free(&t->shape);
+  lua_pop(L, 1);
+  return -1;
+}
+
+
 /* exactly these bytes; spaces and tabs may follow them */
 static int is_done (const struct sse_event *ev) {
   size_t n = ev->data_len;
@@ -292,7 +330,8 @@ static int push_event (lua_State *L, const struct sse_event *ev) {
 
 
 /* The next event of a stream of JSON:
-**   text                       it has the learnt shape, and this text
+**   text                       it has the learnt shape, and this text; or it is
+**                              of the opening, and the chunk waits
 **   text, value                the same, while whole chunks are wanted
 **   true                       it is [DONE]
 **   false, value, type         any other; type is nil where it says none
@@ -304,14 +343,19 @@ static int t_pull (lua_State *L) {
   struct ltransfer *l = (struct ltransfer *)check(L);
   struct transfer *t = &l->transfer;
   struct sse_event ev;
+  int n;
   pin(L, l);
-  if (!next_event(t, &ev)) return unpin(l, 0);
-  take_in_hand(l);
-  if (take_text(L, t, &ev)) {
-    if (!t->whole_chunks) return unpin(l, 1);
-    if (ljson_decode(L, ev.data, ev.data_len)) return unpin(l, 2);
-    return unpin(l, push_event(L, &ev));   /* which tells why it can't be */
-  }
+  do {
+    if (!next_event(t, &ev)) return unpin(l, 0);
+    take_in_hand(l);
+    if (take_text(L, t, &ev)) {
+      if (!t->whole_chunks) return unpin(l, 1);
+      if (ljson_decode(L, ev.data, ev.data_len)) return unpin(l, 2);
+      return unpin(l, push_event(L, &ev));   /* which tells why it can't be */
+    }
+    n = take_opening(L, t, &ev);
+  } while (n == 0);
+  if (n > 0) return unpin(l, n);
   if (!is_done(&ev)) return unpin(l, push_event(L, &ev));
   lua_pushboolean(L, 1);
   return unpin(l, 1);
@@ -344,9 +388,11 @@ static int t_learn (lua_State *L) {
 }
 
 
-/* no chunk fits any more, until one is learnt */
+/* no chunk fits any more, until one is learnt; none is of the opening */
 static int t_forget (lua_State *L) {
-  shape_free(&check(L)->shape);
+  struct transfer *t = check(L);
+  shape_free(&t->shape);
+  t->openings = 0;
   return 0;
 }
 
@@ -358,15 +404,43 @@ static int t_pull_whole (lua_State *L) {
 }
 
 
-/* the text taken by shape since the last call; nil if none */
+static void push_run (lua_State *L, const struct buf *b) {
+  if (buf_len(b) == 0) lua_pushnil(L);
+  else lua_pushlstring(L, buf_data(b), buf_len(b));
+}
+
+
+/* a list of the chunks that wait, or nil */
+static void push_opening (lua_State *L, const struct buf *b) {
+  const char *p = buf_data(b), *end = p + buf_len(b);
+  int i;
+  if (p == end) {
+    lua_pushnil(L);
+    return;
+  }
+  lua_createtable(L, OPENING_CHUNKS, 0);
+  for (i = 1; p < end; i++) {
+    size_t n = strlen(p);
+    ljson_decode(L, p, n);
+    lua_rawseti(L, -2, i);
+    p += n + 1;
+  }
+}
+
+
+/* the text taken by shape since the last call, or nil; a list of chunks that
+** were taken before it and waited to be decoded, or nil */
 static int t_collect (lua_State *L) {
   struct ltransfer *l = (struct ltransfer *)check(L);
-  struct buf *b = &l->transfer.run;
-  if (buf_len(b) == 0) return 0;
+  struct transfer *t = &l->transfer;
+  if (buf_len(&t->run) == 0 && buf_len(&t->opening) == 0) return 0;
   pin(L, l);
-  lua_pushlstring(L, buf_data(b), buf_len(b));
-  buf_clear(b);
-  return unpin(l, 1);   /* closed, it keeps no memory */
+  push_run(L, &t->run);
+  push_opening(L, &t->opening);
+  buf_clear(&t->run);
+  buf_clear(&t->opening);
+  buf_give_back(&t->opening);
+  return unpin(l, 2);   /* closed, it keeps no memory */
 }
 
 

@@ -483,7 +483,8 @@ void transfer_close (struct transfer *t) {
   t->done = 1;
   if (t->pinned) return;
   buf_free(&t->head);
-  buf_give_back(&t->run);   /* its reader may have been another */
+  buf_give_back(&t->opening);   /* its reader may have been another */
+  buf_give_back(&t->run);
   sse_free(&t->in);
   shape_free(&t->shape);
 }
@@ -492,6 +493,7 @@ void transfer_close (struct transfer *t) {
 void transfer_free (struct transfer *t) {
   t->pinned = 0;   /* an error may have left it so */
   transfer_close(t);
+  buf_free(&t->opening);
   buf_free(&t->run);
 }
 

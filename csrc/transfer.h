@@ -8,6 +8,7 @@
 #include "buf.h"
 #include "engine.h"
 #include "form.h"
+#include "opening.h"
 #include "shape.h"
 #include "sse.h"
 #include "template.h"
@@ -29,6 +30,7 @@ struct transfer {
   struct buf head;             /* lines of the final answer's head */
   struct sse in;               /* the body, whatever its mode */
   struct shape shape;
+  struct buf opening;          /* a list of the chunks that wait to be decoded */
   struct buf run;              /* text taken by shape, not yet collected */
   const char *body;            /* borrowed: the request's */
   size_t body_len, body_sent;
@@ -48,6 +50,7 @@ struct transfer {
   unsigned lines;              /* in the head */
   unsigned sent;               /* how often the request went out: libcurl sends
                                   it again where a kept connection was dead */
+  unsigned openings;           /* how many more chunks may wait */
   unsigned round;              /* of the engine's, when last read */
   unsigned waiting : 1;        /* somebody waits to be woken */
   unsigned paused : 1;
@@ -66,7 +69,7 @@ struct transfer {
 int transfer_start (struct transfer *t, struct template *template, usec total);
 
 /* Harmless twice, and at any moment outside of libcurl's callbacks. What is in
-** `run` can still be had. */
+** `opening` and `run` can still be had. */
 void transfer_close (struct transfer *t);
 void transfer_free (struct transfer *t);
 

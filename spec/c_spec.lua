@@ -19,6 +19,7 @@ local programs = {
   { name = "work", about = "the work of the decoder of event streams", sources = {} },
   { name = "source", about = "what is sent, and the files it is saved in", sources = { "sink", "source" } },
   { name = "shape", about = "the shape of a chunk", sources = { "shape" } },
+  { name = "opening", about = "the opening of a stream", sources = { "json", "opening" } },
   { name = "timers", about = "the timers", sources = { "timers" } },
   { name = "uvdriver", about = "the driver on libuv", sources = { "timers", "uvdriver" }, libs = "-luv" },
 }

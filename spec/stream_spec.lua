@@ -1118,6 +1118,7 @@ end
 local function random_stream(seed)
   local random = generator(seed)
   local n, list = pick(random, { 1, 1, 1, 2 }), {}
+  if random(2) == 1 then list[1] = chunk { role = "assistant", content = pick(random, { "", "", "so" }) } end
   for _ = 1, 3 + random(5) do
     local before = chunk_of(random, n)
     for _ = 1, random(5) do
@@ -1129,7 +1130,7 @@ local function random_stream(seed)
   return sse(list), n
 end
 
-describe("text taken by shape", function()
+describe("text taken without decoding its chunk", function()
   local transfer_methods
   local readers = {}
 
@@ -1168,11 +1169,12 @@ describe("text taken by shape", function()
     return out
   end
 
-  local function without_shape(f, n, reader)
-    local learn = transfer_methods.learn
+  local function decoding_all(f, n, reader)
+    local learn, read_as = transfer_methods.learn, transfer_methods.read_as
     transfer_methods.learn = function() return false end
+    transfer_methods.read_as = function(self, mode) read_as(self, mode == "completion" and "events" or mode) end
     local ok, out = pcall(read, f, n, reader)
-    transfer_methods.learn = learn
+    transfer_methods.learn, transfer_methods.read_as = learn, read_as
     return assert(ok and out, out)
   end
 
@@ -1182,19 +1184,36 @@ describe("text taken by shape", function()
     assert(type(transfer_methods.learn) == "function")
   end)
 
-  it("is used, or these comparisons say nothing", function()
-    local learnt, learn = 0, transfer_methods.learn
-    transfer_methods.learn = function(...)
-      local ok = learn(...)
-      if ok then learnt = learnt + 1 end
-      return ok
+  -- How many events `pull` gave decoded, and how many as text.
+  local function count_pulled(list)
+    local pull, decoded, given = transfer_methods.pull, 0, 0
+    transfer_methods.pull = function(self)
+      local text, value, kind, message = pull(self)
+      if type(text) == "string" then given = given + 1 elseif text == false then decoded = decoded + 1 end
+      return text, value, kind, message
     end
+    local ok, result = pcall(function() return assert(stream_of(sse(list))):result() end)
+    transfer_methods.pull = pull
+    return decoded, given, assert(ok and result, result)
+  end
+
+  it("is used, or these comparisons say nothing", function()
     local list = {}
-    for i = 1, 50 do list[i] = chunk({ content = "t" .. i }) end
+    for i = 1, 50 do list[i] = ('{"choices":[{"delta":{"content":"t%d","extra":1}}]}'):format(i) end
     list[51] = HELLO[4]
-    assert(stream_of(sse(list))):result()
-    transfer_methods.learn = learn
-    assert.equal(1, learnt)
+    local decoded, given = count_pulled(list)
+    assert.same({ 2, 49 }, { decoded, given }, "the first chunk says something of its own")
+  end)
+
+  it("is that of a stream's first chunks too, where they say nothing else", function()
+    local list = { chunk({ role = "assistant", content = "" }) }
+    for i = 1, 50 do list[1 + i] = chunk({ content = "t" .. i }) end
+    list[52] = HELLO[4]
+    local decoded, given, result = count_pulled(list)
+    assert.same({ 1, 50 }, { decoded, given })
+    assert.equal("assistant", result.choices[1].message.role)
+    assert.equal(50, select(2, result.choices[1].message.content:gsub("t%d+", "")))
+    assert.equal("stop", result.choices[1].finish_reason)
   end)
 
   for name in pairs(readers) do
@@ -1202,7 +1221,7 @@ describe("text taken by shape", function()
       for seed = 1, 60 do
         local bytes, n = random_stream(seed * 7919 + #name)
         local f = server.shared():script({ answer(bytes) }, { repeat_last = true })
-        local slow, fast = without_shape(f, n, name), read(f, n, name)
+        local slow, fast = decoding_all(f, n, name), read(f, n, name)
         f.forget()
         assert.same(slow, fast, "seed " .. seed .. "\n" .. bytes)
       end
@@ -1230,11 +1249,51 @@ describe("text taken by shape", function()
       '{"choices":[{"delta":{"reasoning_content":"b"}}]}', '{"choices":[{"delta":{"reasoning_content":"c"}}]}',
       '{"choices":[{"delta":{"content":"d"}}]}', '{"choices":[{"delta":{"content":"e"}}]}' },
   }
+  local alike = '{"choices":[{"delta":{"content":"b"}}]}'
+  for name, first in pairs {
+    ["an error among its fields"] = '{"error":null,"choices":[{"delta":{"content":"a"}}]}',
+    ["an error that counts"] = '{"error":{"message":"no"},"choices":[{"delta":{"content":"a"}}]}',
+    ["a type"] = '{"type":"ping","choices":[{"delta":{"content":"a"}}]}',
+    ["a type that is an error"] = '{"type":"error","choices":[{"delta":{"content":"a"}}]}',
+    ["usage"] = '{"usage":{"t":1},"choices":[{"delta":{"content":"a"}}]}',
+    ["usage of the choice"] = '{"choices":[{"delta":{"content":"a"},"usage":{"t":1}}]}',
+    ["a reason to end"] = '{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}',
+    ["an empty reason to end"] = '{"choices":[{"delta":{"content":"a"},"finish_reason":""}]}',
+    ["text beside the delta"] = '{"choices":[{"delta":{"content":"a"},"text":"c"}]}',
+    ["a message beside the delta"] = '{"choices":[{"message":{"content":"c"},"delta":{"content":"a"}}]}',
+    ["two deltas"] = '{"choices":[{"delta":{"content":"a"},"delta":{"content":"c"}}]}',
+    ["two contents"] = '{"choices":[{"delta":{"content":"a","content":"c"}}]}',
+    ["two lists of choices"] = '{"choices":[{"delta":{"content":"a"}}],"choices":[{"delta":{"content":"c"}}]}',
+    ["two choices"] = '{"choices":[{"delta":{"content":"a"}},{"index":1,"delta":{"content":"c"}}]}',
+    ["another index"] = '{"choices":[{"index":7,"delta":{"content":"a"}}]}',
+    ["no choices"] = '{"id":"x","choices":[]}',
+    ["no delta"] = '{"id":"x","choices":[{"index":0}]}',
+    ["a delta of null"] = '{"id":"x","choices":[{"index":0,"delta":null}]}',
+    ["a role alone"] = '{"id":"x","choices":[{"index":0,"delta":{"role":"assistant"}}]}',
+    ["a role that is no string"] = '{"id":"x","choices":[{"index":0,"delta":{"role":7,"content":"a"}}]}',
+    ["content of null"] = '{"choices":[{"delta":{"role":"assistant","content":null}}]}',
+    ["content that is no string"] = '{"choices":[{"delta":{"role":"assistant","content":7}}]}',
+    ["all of null"] = '{"usage":null,"choices":[{"delta":{"content":"a","refusal":null,"tool_calls":null,'
+      .. '"reasoning":null,"audio":null},"logprobs":null,"finish_reason":null}],"x":null}',
+    ["fields nobody knows"] = '{"a":1,"choices":[{"delta":{"content":"a"},"b":true}],"c":"d","e":1.50}',
+    ["a key written with an escape"] = '{"choices":[{"delta":{"conten\\u0074":"a"}}]}',
+    ["a choice's key written with an escape"] = '{"choices":[{"delta":{"content":"a"},"t\\u0065xt":"c"}]}',
+    ["white space"] = '{ "choices" : [ { "delta" : { "content" : "a" } } ] } ',
+    ["what is no JSON"] = '{"choices":[{"delta":{"content":"a"}}]',
+    ["what follows JSON"] = '{"choices":[{"delta":{"content":"a"}}]} {}',
+    ["a list"] = '[{"choices":[{"delta":{"content":"a"}}]}]',
+    ["more than may wait"] = '{"x":"' .. ("x"):rep(3000) .. '","choices":[{"delta":{"content":"a"}}]}',
+  } do
+    cases["a first chunk with " .. name] = { first, alike, '{"choices":[{"delta":{"content":"c"}}]}' }
+    cases["a second chunk with " .. name] = { '{"choices":[{"delta":{"role":"assistant"}}]}', first, alike }
+  end
+  cases["many chunks without text"] = {}
+  for i = 1, 6 do cases["many chunks without text"][i] = '{"n":' .. i .. ',"choices":[{"delta":{"content":""}}]}' end
   for name, list in pairs(cases) do
     it("is exact with " .. name, function()
       list[#list + 1] = HELLO[4]
       local f = server.shared():script({ answer(sse(list)) }, { repeat_last = true })
-      for reader in pairs(readers) do assert.same(without_shape(f, 1, reader), read(f, 1, reader), reader) end
+      for reader in pairs(readers) do assert.same(decoding_all(f, 1, reader), read(f, 1, reader), reader) end
     end)
   end
 end)

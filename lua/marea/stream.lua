@@ -50,13 +50,21 @@ end
 
 ---- ending -------------------------------------------------------------------
 
+-- The stream's first chunks, whose text has been given.
+local function add_opening(s, chunks)
+  local events = {}
+  for i = 1, #chunks do s.gather:add(chunks[i], events) end
+  s.chosen = true
+end
+
 local function collect(s)
   if not s.transfer then return end
   if s.raw then
     s.gather.unread = s.transfer:peek(s.gather.most)
     return
   end
-  local text = s.transfer:collect()
+  local text, opening = s.transfer:collect()
+  if opening then add_opening(s, opening) end
   if text then s.gather:add_run(text) end
 end
 
@@ -175,7 +183,7 @@ end
 local function take_chunk(s, chunk, kind)
   if type(chunk) ~= "table" then return end
   if is_error(s, chunk, kind) then return fail_as_said(s, chunk) end
-  if s.fast then collect(s) end     -- before one was learnt, none was taken by its shape
+  collect(s)
   s.quick = nothing      -- what comes of it goes before any text that follows
   if not s.chosen then choose_gather(s, chunk) end
   local event, key = s.gather:add(chunk, s.queue)
@@ -407,7 +415,7 @@ local function slow_event(s, text, chunk, kind, message)
   s.quick = nothing
   if text ~= nil then take(s, text, chunk, kind, message) end
   local event = next_event(s)
-  if s.fast and s.queue[s.first] == nil then s.quick = s.pull end
+  if s.queue[s.first] == nil then s.quick = s.pull end
   return event or finish(s)
 end
 
@@ -493,6 +501,7 @@ metatable.__close = methods.close
 function stream.watch(self, watch)
   local s = states[self]
   s.watch = watch
+  if s.transfer then s.transfer:forget() end     -- no chunk waits
   if s.ended then
     tell(s, "began")
     tell(s, "ended", s.err)
@@ -510,6 +519,7 @@ end
 ---@return marea.error|nil
 function stream.ready(self)
   local s = states[self]
+  if s.transfer then s.transfer:forget() end     -- no chunk waits
   while s.queue[s.first] == nil and not s.ended and not s.raw do
     local _, chunk = advance(s)
     if chunk ~= nil then
@@ -530,7 +540,6 @@ local absent = { __index = {
   watch = nil,                 -- who is told of the first event, and of the end
   chosen = false,              -- is `gather` the right gatherer?
   strange = false,             -- chunks came that no gatherer knows
-  fast = nil, fast_index = nil, fast_text = false,   -- what text taken by shape is
   whole = false, key = nil, make = nil,   -- for a reader of chunks: that it is one; how to make those
   reading = false,             -- the coroutine in which somebody waits; or true
   interrupted = false, claimed = false, closed = false,
@@ -548,6 +557,7 @@ function stream.prepare(call)
     pull = nil,                  -- the transfer's, looked up once for all events
     quick = nil,                 -- pull, while the reader may take text straight from it; else nothing
     gather = chat.new(call.asked),
+    fast = "text", fast_index = 0, fast_text = true,   -- what text is that was taken undecoded
     queue = {}, first = 1,       -- events not yet read
   }, absent)
 end
@@ -560,7 +570,8 @@ local function new(call, answer)
   call.body = nil      -- nobody sends it again
   local self = setmetatable({}, metatable)
   states[self] = s
-  if answer.think_tags then think.attach(s.gather, answer.think_tags, call.asked) end
+  local tags = rawget(answer, "think_tags")
+  if tags then think.attach(s.gather, tags, call.asked) end
   return self, s
 end
 
@@ -653,6 +664,12 @@ local function is_one_value(call, kind, start)
   return kind:find("json", 1, true) ~= nil or call.text and mime.is_text(kind)
 end
 
+-- Is text in the stream's first chunks text of the answer, wherever it stands?
+-- Then the reader gets it before they are gathered (csrc/opening.h).
+local function can_wait(call, answer)
+  return call.choices and not call.asked and not rawget(answer, "think_tags")
+end
+
 --- Makes a stream of an answer whose body has begun; or returns nil, err.
 ---@param call marea.Call
 ---@param answer marea.Answer
@@ -666,7 +683,7 @@ function stream.open(call, answer, read, ...)
   if start == "" then return refuse(call, answer, "the answer is empty") end
   start = compat.without_bom(start)
   if kind == "text/event-stream" or kind == "" and looks_like_events(start) then
-    answer.transfer:read_as("events")
+    answer.transfer:read_as(can_wait(call, answer) and "completion" or "events")
     return (new(call, answer))
   end
   if is_one_value(call, kind, start) then return from_json(call, answer, read, ...) end
