@@ -294,7 +294,7 @@ static int take_opening (lua_State *L, struct transfer *t,
     return 0;
   }
   lua_pushlstring(L, text, n);
-  if (shape_learn(&t->shape, ev->data, ev->data_len, "content", text, n) &&
+  if (shape_keep(&t->shape, ev->data, ev->data_len, text, n) &&
       let_wait(t, ev)) return 1;
   shape_free(&t->shape);
   lua_pop(L, 1);

@@ -46,6 +46,19 @@ static int has_escaped (const char *p, const char *end) {
 }
 
 
+int shape_keep (struct shape *s, const char *chunk, size_t n,
+                const char *text, size_t text_len) {
+  shape_free(s);
+  s->bytes = malloc(n - text_len);
+  if (s->bytes == NULL) return 0;
+  s->prefix = (size_t)(text - chunk);
+  s->suffix = n - text_len - s->prefix;
+  memcpy(s->bytes, chunk, s->prefix);
+  memcpy(s->bytes + s->prefix, text + text_len, s->suffix);
+  return 1;
+}
+
+
 int shape_learn (struct shape *s, const char *chunk, size_t n,
                  const char *key, const char *text, size_t text_len) {
   const char *end = chunk + n;
@@ -54,13 +67,7 @@ int shape_learn (struct shape *s, const char *chunk, size_t n,
   if (value == NULL || !is_string(value, end, text, text_len)) return 0;
   if (memchr(text, '\\', text_len) || memchr(text, '"', text_len)) return 0;
   if (find_key(value, end, key) != NULL || has_escaped(chunk, end)) return 0;
-  s->bytes = malloc(n - text_len);
-  if (s->bytes == NULL) return 0;
-  s->prefix = (size_t)(value + 1 - chunk);
-  s->suffix = n - text_len - s->prefix;
-  memcpy(s->bytes, chunk, s->prefix);
-  memcpy(s->bytes + s->prefix, value + 1 + text_len, s->suffix);
-  return 1;
+  return shape_keep(s, chunk, n, value + 1, text_len);
 }
 
 

@@ -21,6 +21,11 @@ struct shape {
 int shape_learn (struct shape *s, const char *chunk, size_t n,
                  const char *key, const char *text, size_t text_len);
 
+/* Learns from a chunk in which the value of one key, said once, is the string
+** `text` that stands there without escapes. Returns 0 if out of memory. */
+int shape_keep (struct shape *s, const char *chunk, size_t n,
+                const char *text, size_t text_len);
+
 /* If the chunk fits, returns 1 and where the raw string is (between its
 ** quotes; escapes not decoded, and not yet known to be one string). */
 int shape_fits (const struct shape *s, const char *chunk, size_t n,

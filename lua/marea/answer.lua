@@ -39,10 +39,23 @@ local CONTENT_TYPE = ("\ncontent-type:[ \t]*"):gsub("%a", function(letter)
   return "[" .. letter .. letter:upper() .. "]"
 end):gsub("%-", "%%-") .. "([^;%s]*)"
 
+-- Streams that say so as nearly all do are known without a pattern.
+local EVENTS = "text/event-stream"
+local AS_A_RULE = { "\nContent-Type: " .. EVENTS, "\ncontent-type: " .. EVENTS }
+
+local function says_events(head)
+  for i = 1, #AS_A_RULE do
+    local _, last = head:find(AS_A_RULE[i], 1, true)
+    if last then return head:find("^[;%s]", last + 1) end
+  end
+end
+
 --- The type of the body without its parameters, in lower case; "" if unsaid.
 --- Every stream asks, so the other headers are not parsed for it.
 function methods:media_type()
-  local kind = (rawget(self, "head") or ""):match(CONTENT_TYPE)
+  local head = rawget(self, "head") or ""
+  if says_events(head) then return EVENTS end
+  local kind = head:match(CONTENT_TYPE)
   return kind and kind:lower() or ""
 end
 
