@@ -203,8 +203,8 @@ end
 
 -- Takes in what transfer:pull gave, if it was not text. By tail calls: what
 -- follows is the deepest a reader's stack gets, and so what its size is.
-local function take(s, text, chunk, kind, message)
-  if text == true then return end_of_events(s, true) end
+local function take(s, chunk, kind, message)
+  if message == true then return end_of_events(s, true) end
   if message then return not_json(s, kind, message) end
   return take_chunk(s, chunk, kind)
 end
@@ -213,8 +213,8 @@ end
 local function at_end(s)
   local transfer = s.transfer
   if transfer:closed() then return fail(s, "cancelled", "the task that opened the stream was cancelled") end
-  local text, chunk, kind = transfer:rest()
-  if text == true then return end_of_events(s, true) end
+  local _, chunk, kind, message = transfer:rest()
+  if message == true then return end_of_events(s, true) end
   if chunk ~= nil then take_chunk(s, chunk, kind) end
   if s.ended then return nil end
   local err = fault.of_transfer(s.call, s.answer)
@@ -251,9 +251,9 @@ local function advance(s)
         s.reading = false
         if cancelled then cancel(s, cancelled) end
       elseif s.transfer:done() then return nil, at_end(s) end
-    elseif text and text ~= true then return text, chunk
+    elseif text then return text, chunk
     else
-      take(s, text, chunk, kind, message)
+      take(s, chunk, kind, message)
       if chunk ~= nil and not s.err then return nil, chunk end
     end
   end
@@ -343,7 +343,7 @@ end
 local function slow_text(s, text, chunk, kind, message)
   if s.reading then check_alone(s, 2) end
   s.quick = nothing
-  if text ~= nil then take(s, text, chunk, kind, message) end
+  if text ~= nil then take(s, chunk, kind, message) end
   return next_text(s)
 end
 
@@ -352,9 +352,10 @@ end
 ---@return fun(): string|nil
 function methods:text()
   local s = claim(self, "text")
+  local transfer = s.transfer
   return function()
-    local text, chunk, kind, message = s.quick(s.transfer)
-    if text and text ~= true then return text end
+    local text, chunk, kind, message = s.quick(transfer)
+    if text then return text end
     return slow_text(s, text, chunk, kind, message)
   end, nil, nil, self
 end
@@ -387,9 +388,9 @@ end
 local function slow_chunk(s, text, chunk, kind, message)
   if s.reading then check_alone(s, 2) end
   s.quick = nothing
-  if text and text ~= true then chunk = chunk_of(s, text, chunk)
+  if text then chunk = chunk_of(s, text, chunk)
   else
-    if text ~= nil then take(s, text, chunk, kind, message) end
+    if text ~= nil then take(s, chunk, kind, message) end
     if chunk == nil or s.err then chunk = wait_for_chunk(s) else drop_events(s) end
   end
   if s.make then s.quick = s.pull end
@@ -403,9 +404,10 @@ function methods:chunks()
   if s.transfer then s.transfer:forget() end     -- what was learnt is of no use here
   s.whole, s.quick = true, nothing
   drop_events(s)
+  local transfer = s.transfer
   return function()
-    local text, chunk, kind, message = s.quick(s.transfer)
-    if text and chunk == nil and text ~= true then return s.make(text) end
+    local text, chunk, kind, message = s.quick(transfer)
+    if text and chunk == nil then return s.make(text) end
     return slow_chunk(s, text, chunk, kind, message)
   end, nil, nil, self
 end
@@ -413,7 +415,7 @@ end
 local function slow_event(s, text, chunk, kind, message)
   check_alone(s, 2)
   s.quick = nothing
-  if text ~= nil then take(s, text, chunk, kind, message) end
+  if text ~= nil then take(s, chunk, kind, message) end
   local event = next_event(s)
   if s.queue[s.first] == nil then s.quick = s.pull end
   return event or finish(s)
@@ -424,9 +426,10 @@ end
 ---@return fun(): marea.Event|nil
 function methods:events()
   local s = claim(self, "events")
+  local transfer = s.transfer
   return function()
-    local text, chunk, kind, message = s.quick(s.transfer)
-    if text and text ~= true then
+    local text, chunk, kind, message = s.quick(transfer)
+    if text then
       return { type = s.fast, text = text, index = s.fast_index }
     end
     return slow_event(s, text, chunk, kind, message)

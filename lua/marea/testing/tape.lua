@@ -79,7 +79,7 @@ end
 -- Of what `pull` gave.
 local function note(self, text, value, kind, message)
   if text == nil then return end
-  if text == true then note_event(self, { done = true })
+  if message == true then note_event(self, { done = true })
   elseif message then note_event(self, { text = "not JSON", type = kind })
   else note_event(self, { value = value, type = kind }) end
 end

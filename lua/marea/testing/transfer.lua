@@ -141,13 +141,13 @@ function methods:bytes()
   return self.answer.body
 end
 
--- As the C core's `pull` has it: false and what was decoded, or true at [DONE].
+-- As the C core's `pull` has it.
 function methods:pull()
   local i = self.taken + 1
   if not self.due[i] or core.now() < self.due[i] then return nil end
   self.taken = i
   local event = self.answer.events[i]
-  if event.done then return true end
+  if event.done then return false, nil, nil, true end
   if event.value then return false, json.decode(json.encode(event.value)), event.type end
   local value, message = json.decode(event.text)
   return false, value, event.type, message
