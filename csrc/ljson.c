@@ -36,8 +36,9 @@ enum {
 #define FEW 16         /* slots that may wait for one table at first: most need
                           no more, and a stack that grew stays large a while; */
 #define BATCH 64       /* those any table may have, */
-#define LONG 4096      /* and a list where there is room: it is then made in one
-                          go, for half of what its items cost one by one */
+#define LONG (4096 + BATCH)    /* and a list where there is room: it is then made
+                          in one go, for half of what its items cost one by one.
+                          Room for a batch more tells whether it is at its end */
 #define FOLLOWS (1 << 18)  /* bytes that are still to come then: a stack that grew
                           for one list alone costs more than it spares */
 #define BATCHED 32     /* containers deep; further in, tables are made first */
