@@ -1189,7 +1189,8 @@ describe("text taken without decoding its chunk", function()
     local pull, decoded, given = transfer_methods.pull, 0, 0
     transfer_methods.pull = function(self)
       local text, value, kind, message = pull(self)
-      if type(text) == "string" then given = given + 1 elseif text == false and message ~= true then decoded = decoded + 1 end
+      if text then given = given + 1
+      elseif text == false and message ~= true then decoded = decoded + 1 end
       return text, value, kind, message
     end
     local ok, result = pcall(function() return assert(stream_of(sse(list))):result() end)
