@@ -39,6 +39,17 @@ static inline void compat_keep (lua_State *L, int idx) {
   lua_setuservalue(L, idx);
 }
 
+/* Can what is called now have been called by a finalizer, or by a hook, in the
+** middle of making a value? While a finalizer runs, no Lua collects. */
+static inline int compat_may_interrupt (lua_State *L) {
+#ifdef LUA_GCISRUNNING
+  return lua_gc(L, LUA_GCISRUNNING, 0) != 1 || lua_gethook(L) != NULL;
+#else
+  (void)L;
+  return 1;
+#endif
+}
+
 /* Whether numbers come in two kinds; where not, every number is a double. */
 #if LUA_VERSION_NUM >= 503
 #define COMPAT_INTEGERS  1

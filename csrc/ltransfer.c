@@ -66,7 +66,7 @@ int ltransfer_new (lua_State *L) {
 
 /* ---- its state --------------------------------------------------------- */
 
-/* "completion": events, of which the first may be an opening's */
+/* "completion": events, of which the first may wait to be decoded */
 static int t_read_as (lua_State *L) {
   static const char *const names[] = { "held", "whole", "events", "bytes",
                                        "completion", NULL };
@@ -75,7 +75,7 @@ static int t_read_as (lua_State *L) {
   struct transfer *t = check(L);
   int i = luaL_checkoption(L, 2, NULL, names);
   transfer_read_as(t, modes[i]);
-  if (i == 4) t->openings = OPENING_CHUNKS;
+  t->openings = strcmp(names[i], "completion") == 0 ? OPENING_CHUNKS : 0;
   if (transfer_is_sent(t)) {   /* many may be read at once, and for long */
     lua_pushnil(L);
     compat_keep(L, 1);
@@ -169,17 +169,22 @@ static void take_back (struct ltransfer *l) {
 }
 
 
+/* An error leaves a pin behind. One that is still held is of a function that a
+** finalizer or a hook interrupted, and so of a frame above this one: the stack
+** grows downwards. */
+static int is_pinned (lua_State *L, const struct ltransfer *l) {
+  char here;
+  return l->transfer.pinned > (uintptr_t)&here && compat_may_interrupt(L);
+}
+
+
 /* What makes Lua values of received bytes goes between this and `unpin`: to
-** allocate may run a finalizer, which may do anything. An error in between
-** leaves the pin behind. The C stack tells: a pin still held is of a frame
-** above this one, and the stack grows downwards; any other was left. */
+** allocate may run a finalizer, which may do anything. */
 static void pin (lua_State *L, struct ltransfer *l) {
   char here;
-  uintptr_t frame = (uintptr_t)&here;
-  if (l->transfer.pinned > frame)
-    luaL_error(L, "this stream is being read already");
+  if (is_pinned(L, l)) luaL_error(L, "this stream is being read already");
   if (l->in_hand) take_back(l);
-  l->transfer.pinned = frame;
+  l->transfer.pinned = (uintptr_t)&here;
 }
 
 
@@ -277,11 +282,11 @@ static int take_text (lua_State *L, struct transfer *t,
 }
 
 
-/* Puts a chunk with those that wait to be decoded: JSON has no NUL. */
+/* Puts a chunk with those that wait to be decoded. */
 static int let_wait (struct transfer *t, const struct sse_event *ev) {
   size_t tail = t->opening.tail;
-  if (buf_append(&t->opening, ev->data, ev->data_len) == BUF_OK &&
-      buf_append(&t->opening, "", 1) == BUF_OK) return 1;
+  if ((tail == 0 || buf_append(&t->opening, ",", 1) == BUF_OK) &&
+      buf_append(&t->opening, ev->data, ev->data_len) == BUF_OK) return 1;
   t->opening.tail = tail;
   return 0;
 }
@@ -404,7 +409,7 @@ static int t_learn (lua_State *L) {
 }
 
 
-/* no chunk fits any more, until one is learnt; none is of the opening */
+/* every chunk is decoded as it comes, until one is learnt */
 static int t_forget (lua_State *L) {
   struct transfer *t = check(L);
   shape_free(&t->shape);
@@ -420,43 +425,21 @@ static int t_pull_whole (lua_State *L) {
 }
 
 
-static void push_run (lua_State *L, const struct buf *b) {
-  if (buf_len(b) == 0) lua_pushnil(L);
-  else lua_pushlstring(L, buf_data(b), buf_len(b));
-}
-
-
-/* a list of the chunks that wait, or nil */
-static void push_opening (lua_State *L, const struct buf *b) {
-  const char *p = buf_data(b), *end = p + buf_len(b);
-  int i;
-  if (p == end) {
-    lua_pushnil(L);
-    return;
-  }
-  lua_createtable(L, OPENING_CHUNKS, 0);
-  for (i = 1; p < end; i++) {
-    size_t n = strlen(p);
-    ljson_decode(L, p, n);
-    lua_rawseti(L, -2, i);
-    p += n + 1;
-  }
-}
-
-
-/* the text taken by shape since the last call, or nil; a list of chunks that
-** were taken before it and waited to be decoded, or nil */
+/* What was taken and not yet collected. First, as nil and a string, the chunks
+** that wait to be decoded: JSON with commas between; then, as a string, the text
+** taken by shape after them; then nothing. Nothing, too, for who interrupts. */
 static int t_collect (lua_State *L) {
   struct ltransfer *l = (struct ltransfer *)check(L);
   struct transfer *t = &l->transfer;
-  if (buf_len(&t->run) == 0 && buf_len(&t->opening) == 0) return 0;
+  int waited = buf_len(&t->opening) > 0;
+  struct buf *b = waited ? &t->opening : &t->run;
+  if (buf_len(b) == 0 || is_pinned(L, l)) return 0;
   pin(L, l);
-  push_run(L, &t->run);
-  push_opening(L, &t->opening);
-  buf_clear(&t->run);
-  buf_clear(&t->opening);
-  buf_give_back(&t->opening);
-  return unpin(l, 2);   /* closed, it keeps no memory */
+  if (waited) lua_pushnil(L);
+  lua_pushlstring(L, buf_data(b), buf_len(b));
+  buf_clear(b);
+  if (waited) buf_give_back(b);
+  return unpin(l, waited ? 2 : 1);   /* closed, it keeps no memory */
 }
 
 

@@ -10,11 +10,10 @@
 #define OPENING_CHUNKS  2            /* that may wait, */
 #define OPENING_SIZE    (2 * 1024)   /* and the longest of them */
 
-/* Whether the chunk is JSON of one choice whose delta tells nothing but text,
-** and that is so wherever its other fields are kept: each of them says null, or
-** is a plain value with no say in how the chunk is read. Then *text is the
-** value of "content" as it stands there, without escapes; empty if it has
-** none, or says "". */
+/* Whether the chunk is JSON of one choice whose delta tells nothing but text.
+** Each of its other fields says null, or is a plain value with no say in how
+** the chunk is read. Then *text is the value of "content" as it stands there,
+** without escapes; empty if it has none, or says "". */
 int opening_read (const char *chunk, size_t n, const char **text, size_t *len);
 
 #endif

@@ -30,7 +30,7 @@ struct transfer {
   struct buf head;             /* lines of the final answer's head */
   struct sse in;               /* the body, whatever its mode */
   struct shape shape;
-  struct buf opening;          /* a list of the chunks that wait to be decoded */
+  struct buf opening;          /* chunks that wait to be decoded */
   struct buf run;              /* text taken by shape, not yet collected */
   const char *body;            /* borrowed: the request's */
   size_t body_len, body_sent;

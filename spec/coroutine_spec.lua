@@ -664,6 +664,50 @@ describe("coroutines", function()
     read_with_finalizers("pcall(stream.next, stream)")
   end)
 
+  -- Texts so long that the collector, which never rests, runs while they are made.
+  it("survive a finalizer that closes the stream whose text is being made", function()
+    local pieces = { server.chunk_json { role = "assistant", content = "" } }
+    for i = 2, 5 do pieces[i] = server.chunk_json { content = ("long "):rep(20 + i) } end
+    local f = server.shared():script({ { { status = 200, headers = { ["content-type"] = "text/event-stream" },
+      chunked = true }, { chunk = server.sse(pieces, false) }, { keep_open = true } } }, { repeat_last = true })
+    local output, status = child.code([[
+      local marea = require "marea"
+      local on_collect = require("marea.compat").on_collect
+      local jit = rawget(_G, "jit")
+      if jit then jit.off() end
+      local client = marea.client { base_url = (...), model = "m" }
+      collectgarbage("setpause", 0)
+      collectgarbage("setstepmul", 1000000)
+      local ran, wrong = 0, {}
+      for i = 1, 60 do
+        local stream = assert(client.chat.completions:create {
+          messages = { { role = "user", content = "hola" } }, stream = true })
+        marea.sleep(0.001)
+        local iterator, pulling, closing = stream:text(), false, false
+        for _ = 1, i % 3 do iterator() end
+        collectgarbage("stop")
+        on_collect(function()
+          if not pulling then return end
+          ran, closing = ran + 1, true
+          local ok, err = pcall(stream.close, stream)
+          if not ok then wrong[#wrong + 1] = tostring(err) end
+        end)
+        pulling = true
+        collectgarbage("restart")
+        pcall(iterator)
+        collectgarbage("stop")
+        pulling = false
+        if closing and not tostring(stream):find("cancelled") then wrong[#wrong + 1] = tostring(stream) end
+        stream:close()
+        collectgarbage("restart")
+        collectgarbage()
+      end
+      io.write(ran > 0 and "ran" or "never ran", table.concat(wrong))
+    ]], { f.base_url })
+    assert.equal("ran", output)
+    assert.equal(0, status)
+  end)
+
   it("go on with a debug hook in each", function()
     local client, lines = client_of(streaming { "a", "b" }), 0
     local function hook() lines = lines + 1 end

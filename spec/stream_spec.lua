@@ -7,6 +7,7 @@ local marea = require("marea")
 local leaks = require("spec.support.leaks")
 local generator = require("spec.support.random")
 local server = require("spec.support.server")
+local socket = require("socket")
 
 local sse, chunk = server.sse, server.chunk_json
 
@@ -331,6 +332,60 @@ describe("misuse of a stream", function()
         f.signal("go")
         assert.equal("lo", first:await().text)
         stream:close()
+      end)
+    end)
+  end
+
+  local function fragment(piece)
+    return ('{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"%s"}}]}}]}')
+      :format(piece)
+  end
+
+  -- Chunks that come when told to.
+  local function step_by_step(list)
+    local actions = { answer("")[1] }
+    for i, bytes in ipairs(list) do
+      actions[#actions + 1] = { wait_signal = "go" .. i }
+      actions[#actions + 1] = { chunk = sse({ bytes }, false) }
+    end
+    actions[#actions + 1] = { last_chunk = true }
+    return server.shared():script { actions }
+  end
+
+  local function piece(text) return chunk { content = text } end
+
+  for what, make in pairs { text = piece, ["a tool call's pieces"] = fragment } do
+    it("gives the task that waits for it what came, though another's iterator asks first: " .. what, function()
+      local list, others = {}, {}
+      for i = 1, 5 do list[i], others[i] = make(tostring(i)), chunk { content = "other" } end
+      list[6] = HELLO[4]
+      local f, g = step_by_step(list), step_by_step(others)
+      marea.run(function()
+        f.signal "go1"
+        g.signal "go1"
+        local stream, other = assert(open(f)), assert(open(g))
+        local iterator, got = stream:events(), {}
+        iterator()
+        other:next()
+        local waits = marea.spawn(function()
+          local event = stream:next()
+          while event and event.type ~= "finish" do
+            got[#got + 1] = event.text or event.arguments_json
+            event = stream:next()
+          end
+        end)
+        for i = 2, 6 do
+          marea.sleep(0.01)
+          if i < 6 then g.signal("go" .. i) end
+          socket.sleep(0.02)
+          f.signal("go" .. i)
+          socket.sleep(0.02)       -- both are there when the loop looks, the other's first
+          if i < 6 then other:next() end
+          if waits.status == "running" then assert.is_false((pcall(iterator))) end
+        end
+        waits:await()
+        assert.equal("2345", table.concat(got):sub(1, 4))
+        other:close()
       end)
     end)
   end
@@ -1204,6 +1259,43 @@ describe("text taken without decoding its chunk", function()
     list[51] = HELLO[4]
     local decoded, given = count_pulled(list)
     assert.same({ 2, 49 }, { decoded, given }, "the first chunk says something of its own")
+  end)
+
+  it("is in the result once, though gathering the first chunks raised, or read on", function()
+    local chat = require "marea.gather.chat"
+    local new = chat.new
+    for what, meddle in pairs {
+      raise = function() error("not enough memory", 0) end,
+      ["read on"] = function(stream) stream:next() end,
+      ["look at it"] = function(stream) stream:snapshot() end,
+    } do
+      local list = { chunk { role = "assistant", content = "" } }
+      for i = 1, 9 do list[1 + i] = chunk { content = tostring(i) } end
+      list[11] = HELLO[4]
+      local stream = assert(stream_of(sse(list)))
+      local got, meddled = { stream:next().text, stream:next().text }, false
+      chat.new = function(...)
+        local gather = new(...)
+        function gather:add(...)
+          self.add = nil
+          if not meddled then
+            meddled = true
+            meddle(stream)
+          end
+          return self:add(...)
+        end
+        return gather
+      end
+      local ok, first = pcall(stream.snapshot, stream)
+      chat.new = new
+      assert.is_true(meddled, what)
+      assert.equal(what ~= "raise", ok, what)
+      if ok then assert.matches("^12", first.output_text, what) end
+      for event in stream:events() do got[#got + 1] = event.text end
+      assert.matches(what == "read on" and "^12456789$" or "^123456789$", table.concat(got), what)
+      assert.equal("123456789", stream:result().output_text, what)
+      assert.equal("assistant", stream:result().choices[1].message.role, what)
+    end
   end)
 
   it("is that of a stream's first chunks too, where they say nothing else", function()

@@ -12,17 +12,17 @@ local answer = {}
 ---@field release fun() gives the limiter's place back
 ---@field status integer|nil
 ---@field head string the head as it came
----@field headers table by lower-case name
+---@field fields table|nil its headers by lower-case name, once somebody asked
 ---@field body string|nil where it was read whole
 ---@field think_tags marea.think.tags|false|nil what reasoning stands between in its text
 local methods = {}
-local metatable = { __name = "marea.answer" }
+local metatable = { __name = "marea.answer", __index = methods }
 
-function metatable.__index(self, key)
-  if key ~= "headers" then return methods[key] end
-  local parsed = headers.parse(rawget(self, "head") or "")
-  self.headers = parsed
-  return parsed
+--- Its headers by lower-case name.
+---@return table
+function methods:headers()
+  self.fields = self.fields or headers.parse(self.head or "")
+  return self.fields
 end
 
 function methods.release() end
@@ -39,28 +39,29 @@ local CONTENT_TYPE = ("\ncontent-type:[ \t]*"):gsub("%a", function(letter)
   return "[" .. letter .. letter:upper() .. "]"
 end):gsub("%-", "%%-") .. "([^;%s]*)"
 
--- Streams that say so as nearly all do are known without a pattern.
-local EVENTS = "text/event-stream"
-local AS_A_RULE = { "\nContent-Type: " .. EVENTS, "\ncontent-type: " .. EVENTS }
+local EVENTS = " text/event-stream"
 
+-- Does the head say as nearly all do, and once, that the body is a stream? No
+-- pattern is needed to find that.
 local function says_events(head)
-  for i = 1, #AS_A_RULE do
-    local _, last = head:find(AS_A_RULE[i], 1, true)
-    if last then return head:find("^[;%s]", last + 1) end
-  end
+  local _, last = head:find("\nContent-Type:", 1, true)
+  local _, other = head:find("\ncontent-type:", 1, true)
+  if last and other then return false end
+  last = (last or other or #head) + #EVENTS
+  return head:sub(last - #EVENTS + 1, last) == EVENTS and head:find("^[;%s]", last + 1)
 end
 
 --- The type of the body without its parameters, in lower case; "" if unsaid.
 --- Every stream asks, so the other headers are not parsed for it.
 function methods:media_type()
-  local head = rawget(self, "head") or ""
-  if says_events(head) then return EVENTS end
+  local head = self.head or ""
+  if says_events(head) then return "text/event-stream" end
   local kind = head:match(CONTENT_TYPE)
   return kind and kind:lower() or ""
 end
 
 function methods:request_id()
-  return headers.request_id(self.headers)
+  return headers.request_id(self:headers())
 end
 
 ---@class marea.Response
@@ -72,9 +73,9 @@ end
 --- What a user is shown of it.
 ---@return marea.Response
 function methods:describe()
-  if not rawget(self, "response") then
-    self.response = { status = self.status, headers = self.headers,
-      request_id = self:request_id(), rate_limit = headers.rate_limit(self.headers) }
+  if not self.response then
+    self.response = { status = self.status, headers = self:headers(),
+      request_id = self:request_id(), rate_limit = headers.rate_limit(self:headers()) }
   end
   return self.response
 end

@@ -59,7 +59,7 @@ end
 --- The error of an answer that was compressed though it was asked not to be,
 --- since its end would not show; or nil.
 function fault.of_coding(call, answer)
-  local coding = answer.headers["content-encoding"]
+  local coding = answer:headers()["content-encoding"]
   if not call.identity or coding == nil or coding == "identity" then return nil end
   return fault.of_answer(call, answer, "protocol",
     "the answer is compressed, though it was asked not to be: whether it is whole would not show")

@@ -31,7 +31,7 @@ end
 ---@param started number when the try began
 function hooks.response(call, answer, started)
   call.on.response { method = call.method, url = redact.url(call:blanker()(call.url)),
-    status = answer.status, headers = redact.deep(redact.headers(answer.headers), call:blanker()),
+    status = answer.status, headers = redact.deep(redact.headers(answer:headers()), call:blanker()),
     seconds = core.now() - started, provider = call.provider }
 end
 

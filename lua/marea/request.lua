@@ -89,7 +89,7 @@ local function judge(call, answer)
     if cancelled then error(cancelled, 0) end
   end
   if status >= 300 then
-    return Error.from_response { status = status, headers = answer.headers,
+    return Error.from_response { status = status, headers = answer:headers(),
       body = answer.body, provider = call.provider, method = call.method,
       url = call.url, redact = call:blanker() }
   end
@@ -158,7 +158,7 @@ local function try_once(call, try)
   if ok and not problem then return answer end
   if answer.transfer then let_go(answer) else answer.release() end
   if not ok then error(problem, 0) end
-  return nil, problem, answer.headers
+  return nil, problem, answer:headers()
 end
 
 ---- tries --------------------------------------------------------------------

@@ -6,13 +6,15 @@
 --
 -- Where a chunk repeats the one before it but for a piece of text, the C core
 -- takes the text without decoding the rest (csrc/shape.h); `learn` tells it
--- where the text is.
+-- where the text is. The first chunks may wait with their text given, and are
+-- gathered when somebody asks what was (csrc/opening.h).
 
 local compat = require "marea.compat"
 local Error = compat.lazy "marea.error"
 local bytes = compat.lazy "marea.gather.bytes"
 local chat = require "marea.gather.chat"
 local images = compat.lazy "marea.gather.images"
+local json = require "marea.json"
 local loop = require "marea.loop"
 local mime = compat.lazy "marea.mime"
 local normalise = require "marea.normalise"
@@ -50,21 +52,27 @@ end
 
 ---- ending -------------------------------------------------------------------
 
--- The stream's first chunks, whose text has been given.
-local function add_opening(s, chunks)
-  local events = {}
-  for i = 1, #chunks do s.gather:add(chunks[i], events) end
-  s.chosen = true
+-- The stream's first chunks that waited. Whatever raises in here, or reads on,
+-- each is gathered once.
+local function gather_opening(s)
+  local opening, gather, events = s.opening, chat.new(), {}
+  for _, chunk in ipairs(json.decode("[" .. opening .. "]")) do gather:add(chunk, events) end
+  if s.opening == opening then s.gather, s.opening, s.chosen = gather, nil, true end
 end
 
 local function collect(s)
+  if s.opening then gather_opening(s) end
   if not s.transfer then return end
   if s.raw then
     s.gather.unread = s.transfer:peek(s.gather.most)
     return
   end
   local text, opening = s.transfer:collect()
-  if opening then add_opening(s, opening) end
+  if opening then
+    s.opening = opening
+    gather_opening(s)
+    text = s.transfer:collect()
+  end
   if text then s.gather:add_run(text) end
 end
 
@@ -173,7 +181,6 @@ end
 local function learn(s, event, key)
   if not s.transfer:learn(key, event.text) then return end
   s.fast, s.fast_index = event.type, event.index
-  s.fast_text = event.type == "text" and event.index == 0
   if not s.whole then return end
   s.key, s.make = key, nil
   s.transfer:pull_whole(true)      -- until another has this shape, from which `make` can be had
@@ -236,8 +243,8 @@ local function cancel(s, cancelled)
   error(cancelled, 0)
 end
 
--- One event of the wire, waited for if need be. Returns its text if it was
--- taken by shape (and the chunk, if it was decoded too); else nil and the
+-- One event of the wire, waited for if need be. Returns its text if that was
+-- taken undecoded (and the chunk, if it was decoded too); else nil and the
 -- chunk, whose events are in the queue; else nothing, at the end. It waits here
 -- and not in a function of its own: thousands of streams wait with all their frames.
 local function advance(s)
@@ -245,7 +252,7 @@ local function advance(s)
     local text, chunk, kind, message = s.pull(s.transfer)
     if text == nil then
       if not s.transfer:wait() then
-        s.reading = reader()
+        s.reading, s.quick = reader(), nothing
         loop.changed()
         local cancelled = loop.wait(s.id)
         s.reading = false
@@ -321,6 +328,11 @@ local function claim(self, name)
   return s
 end
 
+-- Is what is taken undecoded text of the first choice?
+local function is_plain(s)
+  return s.fast == "text" and s.fast_index == 0
+end
+
 -- While nothing is queued, the next text may be taken at once again.
 local function next_text(s)
   while true do
@@ -330,16 +342,16 @@ local function next_text(s)
     elseif s.ended then return finish(s)
     else
       local text = advance(s)
-      if text and s.fast_text then piece = text end
+      if text and is_plain(s) then piece = text end
     end
     if piece then
-      if s.fast_text and s.queue[s.first] == nil then s.quick = s.pull end
+      if is_plain(s) and s.queue[s.first] == nil then s.quick = s.pull end
       return piece
     end
   end
 end
 
--- What readers of text do when the next chunk is not text taken by shape.
+-- What readers of text do when the next chunk's text was not taken undecoded.
 local function slow_text(s, text, chunk, kind, message)
   if s.reading then check_alone(s, 2) end
   s.quick = nothing
@@ -504,7 +516,7 @@ metatable.__close = methods.close
 function stream.watch(self, watch)
   local s = states[self]
   s.watch = watch
-  if s.transfer then s.transfer:forget() end     -- no chunk waits
+  if s.transfer then s.transfer:forget() end     -- an event tells that it began, no text alone
   if s.ended then
     tell(s, "began")
     tell(s, "ended", s.err)
@@ -522,7 +534,7 @@ end
 ---@return marea.error|nil
 function stream.ready(self)
   local s = states[self]
-  if s.transfer then s.transfer:forget() end     -- no chunk waits
+  if s.transfer then s.transfer:forget() end     -- the reader may want whole chunks
   while s.queue[s.first] == nil and not s.ended and not s.raw do
     local _, chunk = advance(s)
     if chunk ~= nil then
@@ -560,7 +572,8 @@ function stream.prepare(call)
     pull = nil,                  -- the transfer's, looked up once for all events
     quick = nil,                 -- pull, while the reader may take text straight from it; else nothing
     gather = chat.new(call.asked),
-    fast = "text", fast_index = 0, fast_text = true,   -- what text is that was taken undecoded
+    fast = "text", fast_index = 0,   -- of what text is that is taken undecoded
+    opening = nil,               -- chunks that waited, while they are gathered: JSON with commas between
     queue = {}, first = 1,       -- events not yet read
   }, absent)
 end
@@ -573,8 +586,7 @@ local function new(call, answer)
   call.body = nil      -- nobody sends it again
   local self = setmetatable({}, metatable)
   states[self] = s
-  local tags = rawget(answer, "think_tags")
-  if tags then think.attach(s.gather, tags, call.asked) end
+  if answer.think_tags then think.attach(s.gather, answer.think_tags, call.asked) end
   return self, s
 end
 
@@ -670,7 +682,7 @@ end
 -- Is text in the stream's first chunks text of the answer, wherever it stands?
 -- Then the reader gets it before they are gathered (csrc/opening.h).
 local function can_wait(call, answer)
-  return call.choices and not call.asked and not rawget(answer, "think_tags")
+  return call.choices and not call.asked and not answer.think_tags
 end
 
 --- Makes a stream of an answer whose body has begun; or returns nil, err.

@@ -30,7 +30,7 @@ function chat.new(n)
     top = { id = nil, object = nil, created = nil, model = nil },
     slots = { [0] = nil },   -- choices by their index
     highest = -1,
-    fast_slot = nil, fast_key = nil,   -- where text taken by shape belongs
+    fast_slot = nil, fast_key = nil,   -- where text taken undecoded belongs
     plain = true,        -- nothing but repeatable fields in the last chunk
     said_key = nil,      -- the field that text of it stood in
   }, metatable)

@@ -100,7 +100,7 @@ end
 local function post(self, message)
   local answer, call = exchange(self, "POST", json.encode(message), "application/json, text/event-stream")
   if not answer then return judge(self, call) end
-  self.session_id = answer.headers["mcp-session-id"] or self.session_id
+  self.session_id = answer:headers()["mcp-session-id"] or self.session_id
   return let_go_of(answer, read, call, self.receive)
 end
 
