@@ -71,7 +71,7 @@ local function collect(s)
   if opening then
     s.opening = opening
     gather_opening(s)
-    text = s.transfer:collect()
+    text = s.transfer and s.transfer:collect()
   end
   if text then s.gather:add_run(text) end
 end
