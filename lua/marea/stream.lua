@@ -60,13 +60,8 @@ local function gather_opening(s)
   if s.opening == opening then s.gather, s.opening, s.chosen = gather, nil, true end
 end
 
-local function collect(s)
-  if s.opening then gather_opening(s) end
-  if not s.transfer then return end
-  if s.raw then
-    s.gather.unread = s.transfer:peek(s.gather.most)
-    return
-  end
+-- What was taken undecoded: text comes after some chunk that was gathered.
+local function gather_taken(s)
   local text, opening = s.transfer:collect()
   if opening then
     s.opening = opening
@@ -74,6 +69,14 @@ local function collect(s)
     text = s.transfer and s.transfer:collect()
   end
   if text then s.gather:add_run(text) end
+end
+
+-- From here on `gather` has all that was read.
+local function collect(s)
+  if s.opening then gather_opening(s) end
+  if s.raw and s.transfer then s.gather.unread = s.transfer:peek(s.gather.most)
+  elseif s.transfer then gather_taken(s) end
+  if not s.gather then s.gather = chat.new(s.call.asked) end
 end
 
 local function let_go(s)
@@ -571,7 +574,7 @@ function stream.prepare(call)
     transfer = nil,              -- also once let go
     pull = nil,                  -- the transfer's, looked up once for all events
     quick = nil,                 -- pull, while the reader may take text straight from it; else nothing
-    gather = chat.new(call.asked),
+    gather = nil,                -- once there is something to gather
     fast = "text", fast_index = 0,   -- of what text is that is taken undecoded
     opening = nil,               -- chunks that waited, while they are gathered: JSON with commas between
     queue = {}, first = 1,       -- events not yet read
@@ -586,7 +589,10 @@ local function new(call, answer)
   call.body = nil      -- nobody sends it again
   local self = setmetatable({}, metatable)
   states[self] = s
-  if answer.think_tags then think.attach(s.gather, answer.think_tags, call.asked) end
+  if answer.think_tags then
+    s.gather = chat.new(call.asked)
+    think.attach(s.gather, answer.think_tags, call.asked)
+  end
   return self, s
 end
 
