@@ -336,6 +336,16 @@ describe("misuse of a stream", function()
     end)
   end
 
+  it("gives no event after its chunks, whenever the end comes", function()
+    for _, more in ipairs { false, { { sleep = 0.02 }, { chunk = "data: [DONE]\n\n" }, { last_chunk = true } } } do
+      local stream = assert(stream_of(sse({ HELLO[2], HELLO[3] }, not more), nil, more or nil))
+      local n = 0
+      for _ in stream:chunks() do n = n + 1 end
+      assert.same({ 2, nil }, { n, (stream:next()) })
+      assert.equal("Hello", stream:result().output_text)
+    end
+  end)
+
   local function fragment(piece)
     return ('{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"%s"}}]}}]}')
       :format(piece)

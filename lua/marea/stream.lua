@@ -394,8 +394,9 @@ local function wait_for_chunk(s)
     if text then return chunk_of(s, text, decoded) end
     chunk = decoded
   end
-  if chunk == nil then return finish(s) end
-  return chunk
+  if chunk ~= nil then return chunk end
+  drop_events(s)      -- what the end brought
+  return finish(s)
 end
 
 -- What readers of chunks do when the next can't be made of its text. While one
