@@ -701,9 +701,9 @@ end
 function stream.open(call, answer, read, ...)
   local kind = answer:media_type()
   if kind == "" then wait_for_start(answer) end
-  local start = answer.transfer:peek(64)
+  local start = answer.transfer:peek(kind == "" and 64 or 1)
   if start == "" then return refuse(call, answer, "the answer is empty") end
-  start = compat.without_bom(start)
+  if kind == "" then start = compat.without_bom(start) end
   if kind == "text/event-stream" or kind == "" and looks_like_events(start) then
     answer.transfer:read_as(can_wait(call, answer) and "completion" or "events")
     return (new(call, answer))
