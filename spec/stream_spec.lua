@@ -346,6 +346,17 @@ describe("misuse of a stream", function()
     end
   end)
 
+  it("gives a chunk's events no more once the chunk was given, whenever that came", function()
+    for _, early in ipairs { true, false } do
+      local all = sse({ HELLO[2], HELLO[3], HELLO[4] })
+      local stream = assert(stream_of(early and all or ": soon\n\n", nil,
+        { { sleep = 0.02 }, { chunk = early and ": end\n" or all }, { last_chunk = true } }))
+      stream:chunks()()
+      assert.equal("lo", stream:next().text)
+      assert.equal("Hello", stream:result().output_text)
+    end
+  end)
+
   local function fragment(piece)
     return ('{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"%s"}}]}}]}')
       :format(piece)

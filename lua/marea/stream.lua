@@ -282,7 +282,7 @@ local function pop(s)
 end
 
 local function drop_events(s)
-  s.queue, s.first = {}, 1
+  if s.queue[s.first] ~= nil then s.queue, s.first = {}, 1 end
 end
 
 local function next_event(s)
@@ -394,9 +394,9 @@ local function wait_for_chunk(s)
     if text then return chunk_of(s, text, decoded) end
     chunk = decoded
   end
-  if chunk ~= nil then return chunk end
-  drop_events(s)      -- what the end brought
-  return finish(s)
+  drop_events(s)      -- what they tell the chunk has told, or the end
+  if chunk == nil then return finish(s) end
+  return chunk
 end
 
 -- What readers of chunks do when the next can't be made of its text. While one
