@@ -336,6 +336,16 @@ describe("misuse of a stream", function()
     end)
   end
 
+  it("is what the first of two content types says", function()
+    local body = '{"choices":[{"message":{"role":"assistant","content":"whole"},"finish_reason":"stop"}]}'
+    for _, names in ipairs { { "Content-Type", "content-type" }, { "content-type", "Content-Type" } } do
+      local head = ("HTTP/1.1 200 OK\r\n%s: application/json\r\n%s: text/event-stream\r\n"):format(names[1], names[2])
+      local bytes = ("%sContent-Length: %d\r\n\r\n%s"):format(head, #body, body)
+      local stream = assert(open(script({ { send = bytes } })))
+      assert.equal("whole", stream:result().output_text)
+    end
+  end)
+
   it("gives no event after its chunks, whenever the end comes", function()
     for _, more in ipairs { false, { { sleep = 0.02 }, { chunk = "data: [DONE]\n\n" }, { last_chunk = true } } } do
       local stream = assert(stream_of(sse({ HELLO[2], HELLO[3] }, not more), nil, more or nil))
