@@ -66,16 +66,15 @@ int ltransfer_new (lua_State *L) {
 
 /* ---- its state --------------------------------------------------------- */
 
-/* "completion": events, of which the first may wait to be decoded */
+/* mode; may the first events, of a completion, wait to be decoded? */
 static int t_read_as (lua_State *L) {
   static const char *const names[] = { "held", "whole", "events", "bytes",
-                                       "completion", NULL };
+                                       NULL };
   static const enum body_mode modes[] = { BODY_HELD, BODY_WHOLE, BODY_EVENTS,
-                                          BODY_BYTES, BODY_EVENTS };
+                                          BODY_BYTES };
   struct transfer *t = check(L);
-  int i = luaL_checkoption(L, 2, NULL, names);
-  transfer_read_as(t, modes[i]);
-  t->openings = strcmp(names[i], "completion") == 0 ? OPENING_CHUNKS : 0;
+  transfer_read_as(t, modes[luaL_checkoption(L, 2, NULL, names)]);
+  t->openings = lua_toboolean(L, 3) ? OPENING_CHUNKS : 0;
   if (transfer_is_sent(t)) {   /* many may be read at once, and for long */
     lua_pushnil(L);
     compat_keep(L, 1);
@@ -425,21 +424,32 @@ static int t_pull_whole (lua_State *L) {
 }
 
 
-/* What was taken and not yet collected. First, as nil and a string, the chunks
-** that wait to be decoded: JSON with commas between; then, as a string, the text
-** taken by shape after them; then nothing. Nothing, too, for who interrupts. */
-static int t_collect (lua_State *L) {
+/* Of what was taken undecoded the first part that was not gathered yet: as nil
+** and a string the chunks that wait, JSON with commas between, of which there
+** are no more from here on; else, as a string, the text taken by shape; or
+** nothing. Nothing, too, for who interrupts. */
+static int t_ungathered (lua_State *L) {
   struct ltransfer *l = (struct ltransfer *)check(L);
   struct transfer *t = &l->transfer;
   int waited = buf_len(&t->opening) > 0;
   struct buf *b = waited ? &t->opening : &t->run;
   if (buf_len(b) == 0 || is_pinned(L, l)) return 0;
   pin(L, l);
+  t->openings = 0;
   if (waited) lua_pushnil(L);
   lua_pushlstring(L, buf_data(b), buf_len(b));
+  return unpin(l, waited ? 2 : 1);
+}
+
+
+/* what `ungathered` gave is gathered: it is not kept */
+static int t_gathered (lua_State *L) {
+  struct transfer *t = check(L);
+  int waited = buf_len(&t->opening) > 0;
+  struct buf *b = waited ? &t->opening : &t->run;
   buf_clear(b);
-  if (waited) buf_give_back(b);
-  return unpin(l, waited ? 2 : 1);   /* closed, it keeps no memory */
+  if (waited || t->engine == NULL) buf_give_back(b);
+  return 0;
 }
 
 
@@ -447,10 +457,10 @@ static const luaL_Reg methods[] = {
   { "bytes",    t_bytes },
   { "close",    t_close },
   { "closed",   t_closed },
-  { "collect",  t_collect },
   { "done",     t_done },
   { "failure",  t_failure },
   { "forget",   t_forget },
+  { "gathered", t_gathered },
   { "head",     t_head },
   { "hold",     t_hold },
   { "id",       t_id },
@@ -463,6 +473,7 @@ static const luaL_Reg methods[] = {
   { "rest",     t_rest },
   { "sent",     t_sent },
   { "status",   t_status },
+  { "ungathered", t_ungathered },
   { "wait",     t_wait },
   { NULL, NULL }
 };

@@ -208,7 +208,8 @@ describe("json.decode", function()
       function(i) return i end, function(i) return i + 0.5 end, function(i) return '"' .. i .. '"' end,
       function(i) return "[" .. i .. "]" end, function(i) return ({ [0] = i, i + 0.5, "null", "false" })[i % 4] end,
     }
-    for _, n in ipairs { 1, 2, 15, 16, 17, 18, 63, 64, 65, 66, 255, 256, 257, 1024, 1025, 4095, 4096, 4097, 9000 } do
+    for _, n in ipairs { 1, 2, 15, 16, 17, 18, 63, 64, 65, 66, 255, 256, 257, 1024, 1025, 4095, 4096, 4097, 4159, 4160, 4161,
+      4224, 9000 } do
       for _, kind in ipairs(kinds) do
         local items = {}
         for i = 1, n do items[i] = kind(i) end

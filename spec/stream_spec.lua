@@ -277,6 +277,27 @@ describe("the readers of a stream", function()
     stream:result()
     assert.equal("marea.stream (ended)", tostring(stream))
   end)
+
+  it("give no event after the chunks, whenever the end comes", function()
+    for _, more in ipairs { false, { { sleep = 0.02 }, { chunk = "data: [DONE]\n\n" }, { last_chunk = true } } } do
+      local stream = assert(stream_of(sse({ HELLO[2], HELLO[3] }, not more), nil, more or nil))
+      local n = 0
+      for _ in stream:chunks() do n = n + 1 end
+      assert.same({ 2, nil }, { n, (stream:next()) })
+      assert.equal("Hello", stream:result().output_text)
+    end
+  end)
+
+  it("give a chunk's events no more once the chunk was given, whenever that came", function()
+    for _, early in ipairs { true, false } do
+      local all = sse({ HELLO[2], HELLO[3], HELLO[4] })
+      local stream = assert(stream_of(early and all or ": soon\n\n", nil,
+        { { sleep = 0.02 }, { chunk = early and ": end\n" or all }, { last_chunk = true } }))
+      stream:chunks()()
+      assert.equal("lo", stream:next().text)
+      assert.equal("Hello", stream:result().output_text)
+    end
+  end)
 end)
 
 describe("misuse of a stream", function()
@@ -335,37 +356,6 @@ describe("misuse of a stream", function()
       end)
     end)
   end
-
-  it("is what the first of two content types says", function()
-    local body = '{"choices":[{"message":{"role":"assistant","content":"whole"},"finish_reason":"stop"}]}'
-    for _, names in ipairs { { "Content-Type", "content-type" }, { "content-type", "Content-Type" } } do
-      local head = ("HTTP/1.1 200 OK\r\n%s: application/json\r\n%s: text/event-stream\r\n"):format(names[1], names[2])
-      local bytes = ("%sContent-Length: %d\r\n\r\n%s"):format(head, #body, body)
-      local stream = assert(open(script({ { send = bytes } })))
-      assert.equal("whole", stream:result().output_text)
-    end
-  end)
-
-  it("gives no event after its chunks, whenever the end comes", function()
-    for _, more in ipairs { false, { { sleep = 0.02 }, { chunk = "data: [DONE]\n\n" }, { last_chunk = true } } } do
-      local stream = assert(stream_of(sse({ HELLO[2], HELLO[3] }, not more), nil, more or nil))
-      local n = 0
-      for _ in stream:chunks() do n = n + 1 end
-      assert.same({ 2, nil }, { n, (stream:next()) })
-      assert.equal("Hello", stream:result().output_text)
-    end
-  end)
-
-  it("gives a chunk's events no more once the chunk was given, whenever that came", function()
-    for _, early in ipairs { true, false } do
-      local all = sse({ HELLO[2], HELLO[3], HELLO[4] })
-      local stream = assert(stream_of(early and all or ": soon\n\n", nil,
-        { { sleep = 0.02 }, { chunk = early and ": end\n" or all }, { last_chunk = true } }))
-      stream:chunks()()
-      assert.equal("lo", stream:next().text)
-      assert.equal("Hello", stream:result().output_text)
-    end
-  end)
 
   local function fragment(piece)
     return ('{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"%s"}}]}}]}')
@@ -733,6 +723,16 @@ describe("an answer that is no event stream", function()
       { chunk = '{"choices":[{"index":0,"message":{"content":"Hello"},"finish_reason":"stop"}]}' },
       { last_chunk = true } }))
     assert.equal("Hello", assert(stream):result().output_text)
+  end)
+
+  it("is told by the first of two content types", function()
+    local body = '{"choices":[{"message":{"role":"assistant","content":"whole"},"finish_reason":"stop"}]}'
+    for _, names in ipairs { { "Content-Type", "content-type" }, { "content-type", "Content-Type" } } do
+      local head = ("HTTP/1.1 200 OK\r\n%s: application/json\r\n%s: text/event-stream\r\n"):format(names[1], names[2])
+      local bytes = ("%sContent-Length: %d\r\n\r\n%s"):format(head, #body, body)
+      local stream = assert(open(script({ { send = bytes } })))
+      assert.equal("whole", stream:result().output_text)
+    end
   end)
 
   it("but plain JSON is a stream of one", function()
@@ -1258,7 +1258,7 @@ describe("text taken without decoding its chunk", function()
   local function decoding_all(f, n, reader)
     local learn, read_as = transfer_methods.learn, transfer_methods.read_as
     transfer_methods.learn = function() return false end
-    transfer_methods.read_as = function(self, mode) read_as(self, mode == "completion" and "events" or mode) end
+    transfer_methods.read_as = function(self, mode) read_as(self, mode) end
     local ok, out = pcall(read, f, n, reader)
     transfer_methods.learn, transfer_methods.read_as = learn, read_as
     return assert(ok and out, out)
@@ -1329,6 +1329,24 @@ describe("text taken without decoding its chunk", function()
       assert.equal("123456789", stream:result().output_text, what)
       assert.equal("assistant", stream:result().choices[1].message.role, what)
     end
+  end)
+
+  it("is after what was looked at before, and each first chunk counts", function()
+    local first = '{"id":"first","choices":[{"delta":{"role":"assistant"}}]}'
+    local second = '{"id":"second","choices":[{"delta":{"content":"a"}}]}'
+    local actions = answer(sse({ first }, false), nil, { { wait_signal = "go" },
+      { chunk = sse { second, HELLO[4] } }, { last_chunk = true } })
+    local f = script(actions)
+    marea.run(function()
+      local stream = assert(open(f))
+      local reader = marea.spawn(function() return stream:next() end)
+      marea.sleep(0.02)        -- the first chunk has been taken, and waits
+      assert.equal("first", stream:snapshot().id)
+      f.signal "go"
+      assert.equal("a", reader:await().text)
+      local result = stream:result()
+      assert.same({ "first", "a" }, { result.id, result.output_text })
+    end)
   end)
 
   it("is that of a stream's first chunks too, where they say nothing else", function()

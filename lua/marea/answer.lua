@@ -39,23 +39,24 @@ local CONTENT_TYPE = ("\ncontent-type:[ \t]*"):gsub("%a", function(letter)
   return "[" .. letter .. letter:upper() .. "]"
 end):gsub("%-", "%%-") .. "([^;%s]*)"
 
-local EVENTS = " text/event-stream"
+local EVENTS = "text/event-stream"
 
--- Does the head say as nearly all do, and once, that the body is a stream? No
--- pattern is needed to find that.
+-- Does the head say once, and spelt as nearly all do, that the body is a stream?
+-- No pattern is needed to find that.
 local function says_events(head)
-  local _, last = head:find("\nContent-Type:", 1, true)
-  local _, other = head:find("\ncontent-type:", 1, true)
-  if last and other then return false end
-  last = (last or other or #head) + #EVENTS
-  return head:sub(last - #EVENTS + 1, last) == EVENTS and head:find("^[;%s]", last + 1)
+  local _, capital = head:find("\nContent-Type: ", 1, true)
+  local _, small = head:find("\ncontent-type: ", 1, true)
+  local before = capital or small
+  if not before or capital and small then return false end
+  local last = before + #EVENTS
+  return head:sub(before + 1, last) == EVENTS and head:find("^[;%s]", last + 1)
 end
 
 --- The type of the body without its parameters, in lower case; "" if unsaid.
 --- Every stream asks, so the other headers are not parsed for it.
 function methods:media_type()
   local head = self.head or ""
-  if says_events(head) then return "text/event-stream" end
+  if says_events(head) then return EVENTS end
   local kind = head:match(CONTENT_TYPE)
   return kind and kind:lower() or ""
 end

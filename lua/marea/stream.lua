@@ -52,28 +52,30 @@ end
 
 ---- ending -------------------------------------------------------------------
 
--- The stream's first chunks that waited. Whatever raises in here, or reads on,
--- each is gathered once.
-local function gather_opening(s)
-  local opening, gather, events = s.opening, chat.new(), {}
+-- The stream's first chunks, which waited: nothing has been gathered before them.
+-- Whatever raises in here, or reads on in a finalizer, each is gathered once.
+local function gather_opening(s, opening)
+  local before, gather, events = s.gather, chat.new(), {}
   for _, chunk in ipairs(json.decode("[" .. opening .. "]")) do gather:add(chunk, events) end
-  if s.opening == opening then s.gather, s.opening, s.chosen = gather, nil, true end
+  if s.gather ~= before then return end
+  s.gather, s.chosen = gather, true
+  s.transfer:gathered()
 end
 
 -- What was taken undecoded: text comes after some chunk that was gathered.
 local function gather_taken(s)
-  local text, opening = s.transfer:collect()
+  local text, opening = s.transfer:ungathered()
   if opening then
-    s.opening = opening
-    gather_opening(s)
-    text = s.transfer and s.transfer:collect()
+    gather_opening(s, opening)
+    text = s.transfer and s.transfer:ungathered()
   end
-  if text then s.gather:add_run(text) end
+  if not text then return end
+  s.gather:add_run(text)
+  s.transfer:gathered()
 end
 
 -- From here on `gather` has all that was read.
 local function collect(s)
-  if s.opening then gather_opening(s) end
   if s.raw and s.transfer then s.gather.unread = s.transfer:peek(s.gather.most)
   elseif s.transfer then gather_taken(s) end
   if not s.gather then s.gather = chat.new(s.call.asked) end
@@ -577,7 +579,6 @@ function stream.prepare(call)
     quick = nil,                 -- pull, while the reader may take text straight from it; else nothing
     gather = nil,                -- once there is something to gather
     fast = "text", fast_index = 0,   -- of what text is that is taken undecoded
-    opening = nil,               -- chunks that waited, while they are gathered: JSON with commas between
     queue = {}, first = 1,       -- events not yet read
   }, absent)
 end
@@ -705,7 +706,7 @@ function stream.open(call, answer, read, ...)
   if start == "" then return refuse(call, answer, "the answer is empty") end
   if kind == "" then start = compat.without_bom(start) end
   if kind == "text/event-stream" or kind == "" and looks_like_events(start) then
-    answer.transfer:read_as(can_wait(call, answer) and "completion" or "events")
+    answer.transfer:read_as("events", can_wait(call, answer))
     return (new(call, answer))
   end
   if is_one_value(call, kind, start) then return from_json(call, answer, read, ...) end

@@ -9,9 +9,9 @@ local daemon = require("spec.support.daemon")
 local nginx = require("spec.support.nginx")
 local server = require("spec.support.server")
 
-local NAMES = { "codec", "vectors", "client", "image", "timers", "ask", "list", "text", "chunks", "closed", "abandoned",
-  "cancelled", "many", "embeddings", "refused", "error", "paused", "large", "upload", "upload_bytes", "speech",
-  "stepped", "tls" }
+local NAMES = { "codec", "vectors", "client", "image", "timers", "ask", "list", "text", "looked", "chunks", "closed",
+  "abandoned", "cancelled", "many", "embeddings", "refused", "error", "paused", "large", "upload", "upload_bytes",
+  "speech", "stepped", "tls" }
 
 local host = assert(arg[1], "which host?")
 local modes, names = {}, {}

@@ -75,6 +75,22 @@ function scenarios.text()
   return table.concat(parts) == result.output_text
 end
 
+-- What fails while one looks at it costs nothing of what was read.
+function scenarios.looked()
+  local stream, parts = open_stream(client_of()), {}
+  local event, err = stream:next()
+  while event do
+    if event.type == "text" then parts[#parts + 1] = event.text end
+    if #parts == 2 or #parts == 5 then pcall(stream.snapshot, stream) end
+    event, err = stream:next()
+  end
+  if err then return nil, err end
+  local result
+  result, err = stream:result()
+  if not result then return nil, err end
+  return table.concat(parts) == result.output_text
+end
+
 function scenarios.chunks()
   local n = 0
   for chunk in open_stream(client_of()):chunks() do

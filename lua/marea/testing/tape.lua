@@ -122,7 +122,7 @@ function recorder.forget() end
 function recorder.learn() return false end
 
 function recorder:read_as(mode)
-  self.real:read_as(mode == "completion" and "events" or mode)
+  self.real:read_as(mode)
 end
 
 local function write(self)

@@ -155,7 +155,7 @@ end
 
 -- No event comes without its blank line, and none by its shape.
 function methods:rest() end
-function methods:collect() end
+function methods:ungathered() end
 function methods:forget() end
 function methods:pull_whole() end
 function methods:hold() end
