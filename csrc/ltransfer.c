@@ -168,22 +168,23 @@ static void take_back (struct ltransfer *l) {
 }
 
 
-/* An error leaves a pin behind. One that is still held is of a function that a
+/* What makes Lua values of received bytes goes between this and `unpin`: to
+** allocate may run a finalizer, which may do anything. 0 for who interrupts.
+** An error leaves a pin behind. One that is still held is of a function that a
 ** finalizer or a hook interrupted, and so of a frame above this one: the stack
 ** grows downwards. */
-static int is_pinned (lua_State *L, const struct ltransfer *l) {
+static int try_pin (lua_State *L, struct ltransfer *l) {
   char here;
-  return l->transfer.pinned > (uintptr_t)&here && compat_may_interrupt(L);
+  uintptr_t frame = (uintptr_t)&here;
+  if (l->transfer.pinned > frame && compat_may_interrupt(L)) return 0;
+  if (l->in_hand) take_back(l);
+  l->transfer.pinned = frame;
+  return 1;
 }
 
 
-/* What makes Lua values of received bytes goes between this and `unpin`: to
-** allocate may run a finalizer, which may do anything. */
 static void pin (lua_State *L, struct ltransfer *l) {
-  char here;
-  if (is_pinned(L, l)) luaL_error(L, "this stream is being read already");
-  if (l->in_hand) take_back(l);
-  l->transfer.pinned = (uintptr_t)&here;
+  if (!try_pin(L, l)) luaL_error(L, "this stream is being read already");
 }
 
 
@@ -433,8 +434,7 @@ static int t_ungathered (lua_State *L) {
   struct transfer *t = &l->transfer;
   int waited = buf_len(&t->opening) > 0;
   struct buf *b = waited ? &t->opening : &t->run;
-  if (buf_len(b) == 0 || is_pinned(L, l)) return 0;
-  pin(L, l);
+  if (buf_len(b) == 0 || !try_pin(L, l)) return 0;
   t->openings = 0;
   if (waited) lua_pushnil(L);
   lua_pushlstring(L, buf_data(b), buf_len(b));
