@@ -23,6 +23,7 @@ struct template_options {
 struct template {
   struct template_options options;  /* strings: borrowed from whoever has the
                                        first reference, and used while it lasts */
+  CURLU *url;                       /* options.url parsed, owned; may be NULL */
   struct curl_slist *headers;       /* owned */
   struct curl_slist no_expect;      /* a list of its own: one line, then those */
   struct engine *engine;            /* retained */

@@ -96,6 +96,25 @@ describe("a client's next request", function()
     f.forget()
   end)
 
+  it("names the same place, however its URL is written", function()
+    local f = s:script({ { status = 200 } }, { repeat_last = true })
+    local port = f.base_url:match(":(%d+)")
+    local hosts = { "127.0.0.1", "localhost", "LocalHost" }
+    local paths = { "/a", "/a%20b/%C3%B1", "/a:b@c;d=1,2", "/a.b/c.d" }
+    for _, host in ipairs(hosts) do
+      local client = faults.client({ base_url = f.base_url:gsub("//[^:/]*", "//" .. host) })
+      for _, path in ipairs(paths) do
+        local first = sent(client, f, { path = path, body = SMALL })
+        assert.truthy(first.head:lower():find("\r\nhost: " .. host:lower() .. ":" .. port .. "\r", 1, true))
+        for _ = 1, 2 do
+          local later = sent(client, f, { path = path, body = SMALL })
+          assert.same({ first.target, first.head }, { later.target, later.head })
+        end
+      end
+    end
+    f.forget()
+  end)
+
   it("carries the key of its time", function()
     local f, key = s:script({ { status = 200 } }, { repeat_last = true }), nil
     local client = faults.client(f, { api_key = function() return key end })

@@ -26,7 +26,7 @@
 static struct {
   long calls, target;      /* target 0: not armed */
   const char *failed;
-  long blocks, easies, lists, forms, multis, loops;
+  long blocks, easies, lists, forms, urls, multis, loops;
 } shim;
 
 
@@ -45,10 +45,10 @@ const char *shim_disarm (void) {
 
 int shim_balance (char *to, unsigned long size) {
   snprintf(to, size, "%ld blocks, %ld easies, %ld lists, %ld forms, "
-           "%ld multis, %ld loops", shim.blocks, shim.easies, shim.lists,
-           shim.forms, shim.multis, shim.loops);
+           "%ld urls, %ld multis, %ld loops", shim.blocks, shim.easies,
+           shim.lists, shim.forms, shim.urls, shim.multis, shim.loops);
   return !shim.blocks && !shim.easies && !shim.lists && !shim.forms &&
-         !shim.multis && !shim.loops;
+         !shim.urls && !shim.multis && !shim.loops;
 }
 
 
@@ -152,6 +152,11 @@ WRAP(CURLcode, curl_mime_type, (curl_mimepart *p, const char *s), (p, s),
 WRAP(CURLcode, curl_mime_data_cb, (curl_mimepart *p, curl_off_t n,
      curl_read_callback r, curl_seek_callback s, curl_free_callback f,
      void *arg), (p, n, r, s, f, arg), CURLE_OUT_OF_MEMORY)
+
+WRAP_NEW(CURLU *, curl_url, (void), (), urls)
+WRAP_FREE(void, curl_url_cleanup, CURLU *, urls)
+WRAP(CURLUcode, curl_url_set, (CURLU *u, CURLUPart part, const char *s,
+     unsigned int flags), (u, part, s, flags), CURLUE_OUT_OF_MEMORY)
 
 WRAP_NEW(CURLM *, curl_multi_init, (void), (), multis)
 WRAP_FREE(CURLMcode, curl_multi_cleanup, CURLM *, multis)
