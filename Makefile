@@ -86,7 +86,7 @@ BUILD_DIR ?= build/$(LUA_VERSION)
 CORE  = $(BUILD_DIR)/marea/core.so
 NET   = $(BUILD_DIR)/marea/net.so
 BOTH_C = $(patsubst %,csrc/%.c,base64 json lbase64 lfile ljson lvector sink source timers)
-ONLY_CORE_C = csrc/lcore.c csrc/lcompiled.c csrc/llazy.c
+ONLY_CORE_C = csrc/lcore.c csrc/head.c csrc/lcompiled.c csrc/llazy.c
 CORE_C = $(ONLY_CORE_C) $(BOTH_C)
 NET_C  = $(filter-out $(ONLY_CORE_C) csrc/bundle.c,$(wildcard csrc/*.c))
 objs  = $(patsubst csrc/%.c,$(BUILD_DIR)/obj/%.o,$(1))
@@ -315,7 +315,7 @@ build/bench/%: spec/bench/%.c | deps-bench
 # ---- checks ------------------------------------------------------------------
 
 # the parsers, which need neither Lua nor libcurl
-PURE_C = $(wildcard $(patsubst %,csrc/%.c,base64 buf json opening shape sse))
+PURE_C = $(wildcard $(patsubst %,csrc/%.c,base64 buf head json opening shape sse))
 LUA_FUZZERS = $(patsubst spec/fuzz/%.lua,build/fuzz/%,$(wildcard spec/fuzz/*_fuzz.lua))
 FUZZERS = $(patsubst spec/fuzz/%.c,build/fuzz/%,$(wildcard spec/fuzz/*_fuzz.c)) $(LUA_FUZZERS)
 FUZZ_CC = clang -std=c99 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \

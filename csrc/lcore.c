@@ -4,6 +4,7 @@
 ** and the thirty libraries that come with it, either. */
 #include <sys/time.h>
 
+#include "head.h"
 #include "lbase64.h"
 #include "lcompiled.h"
 #include "lcore.h"
@@ -30,6 +31,16 @@ static int wall (lua_State *L) {
 }
 
 
+/* the head of an answer -> the media type it names, "" if none */
+static int media_type (lua_State *L) {
+  size_t n;
+  const char *type = "", *head = luaL_checklstring(L, 1, &n);
+  n = head_media_type(head, n, &type);
+  lua_pushlstring(L, type, n);
+  return 1;
+}
+
+
 LUALIB_API int luaopen_marea_core (lua_State *L) {
   lcompiled_open(L, 2);
   lua_newtable(L);
@@ -45,6 +56,8 @@ LUALIB_API int luaopen_marea_core (lua_State *L) {
   lua_setfield(L, -2, "now");
   lua_pushcfunction(L, wall);
   lua_setfield(L, -2, "wall");
+  lua_pushcfunction(L, media_type);
+  lua_setfield(L, -2, "media_type");
   lua_pushcfunction(L, llazy_library);
   lua_setfield(L, -2, "open_lazily");
   return 1;

@@ -116,14 +116,6 @@ static int t_closed (lua_State *L) {
 }
 
 
-static int t_status (lua_State *L) {
-  long status = transfer_status(check(L));
-  if (status == 0) return 0;
-  lua_pushinteger(L, status);
-  return 1;
-}
-
-
 /* how it ended, if badly */
 static int t_failure (lua_State *L) {
   struct transfer *t = check(L);
@@ -137,13 +129,6 @@ static int t_failure (lua_State *L) {
 
 static int t_received (lua_State *L) {
   lua_pushnumber(L, (lua_Number)check(L)->received);
-  return 1;
-}
-
-
-/* how often the request was begun */
-static int t_sent (lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)check(L)->sent);
   return 1;
 }
 
@@ -202,15 +187,20 @@ static int unpin (struct ltransfer *l, int nresults) {
 }
 
 
-/* the head, taken out: the second time it is empty */
+/* the status, nil where none came; how often the request was begun; the head,
+** taken out: the second time it is empty */
 static int t_head (lua_State *L) {
   struct ltransfer *l = (struct ltransfer *)check(L);
   struct buf *b = &l->transfer.head;
+  long status = transfer_status(&l->transfer);
+  if (status == 0) lua_pushnil(L);
+  else lua_pushinteger(L, status);
+  lua_pushinteger(L, (lua_Integer)l->transfer.sent);
   pin(L, l);
   lua_pushlstring(L, buf_len(b) ? buf_data(b) : "", buf_len(b));
   buf_clear(b);
   buf_give_back(b);
-  return unpin(l, 1);
+  return unpin(l, 3);
 }
 
 
@@ -471,8 +461,6 @@ static const luaL_Reg methods[] = {
   { "read_as",  t_read_as },
   { "received", t_received },
   { "rest",     t_rest },
-  { "sent",     t_sent },
-  { "status",   t_status },
   { "ungathered", t_ungathered },
   { "wait",     t_wait },
   { NULL, NULL }

@@ -17,6 +17,7 @@ local programs = {
   { name = "buf", about = "the byte queue", sources = { "buf" } },
   { name = "sse", about = "the decoder of event streams", sources = { "buf", "sse" } },
   { name = "work", about = "the work of the decoder of event streams", sources = {} },
+  { name = "head", about = "the head of an answer", sources = { "head" } },
   { name = "source", about = "what is sent, and the files it is saved in", sources = { "sink", "source" } },
   { name = "shape", about = "the shape of a chunk", sources = { "shape" } },
   { name = "opening", about = "the opening of a stream", sources = { "json", "opening" } },

@@ -3,6 +3,7 @@
 -- it comes by. Most callers never look at the headers, so they are parsed when
 -- somebody does.
 
+local core = require "marea.core"
 local headers = require("marea.compat").lazy "marea.headers"
 
 local answer = {}
@@ -35,30 +36,10 @@ function answer.new(release)
   return self
 end
 
-local CONTENT_TYPE = ("\ncontent-type:[ \t]*"):gsub("%a", function(letter)
-  return "[" .. letter .. letter:upper() .. "]"
-end):gsub("%-", "%%-") .. "([^;%s]*)"
-
-local EVENTS = "text/event-stream"
-
--- Does the head say once, and spelt as nearly all do, that the body is a stream?
--- No pattern is needed to find that.
-local function says_events(head)
-  local _, capital = head:find("\nContent-Type: ", 1, true)
-  local _, small = head:find("\ncontent-type: ", 1, true)
-  local before = capital or small
-  if not before or capital and small then return false end
-  local last = before + #EVENTS
-  return head:sub(before + 1, last) == EVENTS and head:find("^[;%s]", last + 1)
-end
-
 --- The type of the body without its parameters, in lower case; "" if unsaid.
 --- Every stream asks, so the other headers are not parsed for it.
 function methods:media_type()
-  local head = self.head or ""
-  if says_events(head) then return EVENTS end
-  local kind = head:match(CONTENT_TYPE)
-  return kind and kind:lower() or ""
+  return core.media_type(self.head or ""):lower()
 end
 
 function methods:request_id()

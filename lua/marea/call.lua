@@ -37,7 +37,7 @@ local calls = {}
 ---@field on table hooks
 ---@field provider string|nil
 ---@field transport function|nil stands in place of the network
----@field meanwhile fun(call: marea.Call)|nil what can be done once the request is on its way
+---@field meanwhile fun(call: marea.Call, answer: marea.Answer)|nil what can be done once the request is on its way
 ---@field asked integer|nil how many choices, if not one
 ---@field state table|nil of its stream, made meanwhile
 local methods = {}

@@ -101,8 +101,7 @@ end
 
 -- libcurl sends a request again by itself where a kept connection turned out
 -- to be dead, or the server refused the stream, before any answer.
-local function tell_mended(call, answer, try)
-  if answer.transfer:sent() < 2 then return end
+local function tell_mended(call, try)
   add_attempt(call, { kind = "connection", wait = 0 })
   if call.on.retry then
     local err = fault.of_call(call, { kind = "connection", message = "the connection that was kept is gone" })
@@ -136,13 +135,14 @@ local function go(call, try, answer)
   local started = call.on.response and core.now()
   if call.on.request then hooks.request(call, try) end
   start(call, prepared, answer)
-  if call.meanwhile then call.meanwhile(call) end
+  if call.meanwhile then call.meanwhile(call, answer) end
   local transfer = answer.transfer
   if call.whole then transfer:read_as("whole") end
   local cancelled = request.wait(transfer)
   if cancelled then error(cancelled, 0) end
-  tell_mended(call, answer, try)
-  answer.status, answer.head = transfer:status(), transfer:head()
+  local times
+  answer.status, times, answer.head = transfer:head()
+  if times > 1 then tell_mended(call, try) end
   if call.whole then answer.body = transfer:bytes() or "" end
   local problem = judge(call, answer)
   if started and answer.status then hooks.response(call, answer, started) end

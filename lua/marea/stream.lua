@@ -567,16 +567,18 @@ local absent = { __index = {
   ended = false, err = nil, result = nil,
 } }
 
---- Makes what of a stream needs no answer: to be called while that is on its way,
---- when it delays nobody.
+--- Makes what of a stream needs nothing that was answered: to be called while the
+--- answer is on its way, when it delays nobody.
 ---@param call marea.Call
-function stream.prepare(call)
-  if call.state then return end     -- made for an earlier try
+---@param answer marea.Answer
+function stream.prepare(call, answer)
+  local transfer = answer.transfer
+  local pull = transfer.pull
   call.state = setmetatable({
-    call = call, answer = nil, id = nil,
-    transfer = nil,              -- also once let go
-    pull = nil,                  -- the transfer's, looked up once for all events
-    quick = nil,                 -- pull, while the reader may take text straight from it; else nothing
+    call = call, answer = answer, id = transfer:id(),
+    transfer = transfer,         -- nil once let go
+    pull = pull,                 -- looked up once for all events
+    quick = pull,                -- while the reader may take text straight from it; else nothing
     gather = nil,                -- once there is something to gather
     fast = "text", fast_index = 0,   -- of what text is that is taken undecoded
     queue = {}, first = 1,       -- events not yet read
@@ -584,10 +586,8 @@ function stream.prepare(call)
 end
 
 local function new(call, answer)
-  stream.prepare(call)
-  local s, transfer = call.state, answer.transfer
-  s.answer, s.id, s.transfer = answer, transfer:id(), transfer
-  s.pull, s.quick = transfer.pull, transfer.pull
+  if not call.state then stream.prepare(call, answer) end
+  local s = call.state
   call.body = nil      -- nobody sends it again
   local self = setmetatable({}, metatable)
   states[self] = s

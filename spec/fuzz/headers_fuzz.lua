@@ -3,6 +3,7 @@
 -- made of it is no larger than it was. A header that may be sent is read back
 -- as itself.
 
+local core = require "marea.core"
 local headers = require "marea.headers"
 
 local function check_number(n)
@@ -36,6 +37,14 @@ local function check_parse(raw)
   assert(id == nil or (type(id) == "string" and id ~= ""))
 end
 
+local TYPE = ("\ncontent-type:"):gsub("%a", function(letter)
+  return "[" .. letter .. letter:upper() .. "]"
+end):gsub("%-", "%%-") .. "[ \t]*([^; \t\n\v\f\r]*)"
+
+local function check_type(raw)
+  assert(core.media_type(raw) == (raw:match(TYPE) or ""))
+end
+
 local function check_check(name, value)
   local ok, message = headers.check(name, value)
   if not ok then return assert(type(message) == "string" and not message:find("[%c\127]")) end
@@ -49,6 +58,8 @@ return function(input)
   local name, value = input:match("^([^\n]*)\n(.*)$")
   check_parse("HTTP/1.1 200 OK\r\n" .. input)
   check_parse(input)
+  check_type(input)
+  check_type("HTTP/1.1 200 OK\r\ncontent-type:" .. input)
   if name then check_check(name, value) end
   check_check("x-mine", input)
   check_limits { ratelimit = input, ["ratelimit-policy"] = value }

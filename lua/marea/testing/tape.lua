@@ -84,9 +84,11 @@ local function note(self, text, value, kind, message)
   else note_event(self, { value = value, type = kind }) end
 end
 
+-- The real one's is taken out.
 function recorder:head()
-  self.head_text = self.head_text or self.real:head()
-  return self.head_text
+  local status, times, text = self.real:head()
+  self.head_text = self.head_text or text
+  return status, times, self.head_text
 end
 
 function recorder:pull()
@@ -129,7 +131,8 @@ local function write(self)
   local entry, real = self.entry, self.real
   local kind, message, phase = real:failure()
   if self.bytes_taken[1] then keep_body(entry, table.concat(self.bytes_taken)) end
-  entry.status, entry.headers = real:status(), head_fields(self:head())
+  local status, _, head = self:head()
+  entry.status, entry.headers = status, head_fields(head)
   if kind then entry.failure = { kind = kind, message = message, phase = phase } end
   local line = encode(redact.deep({ request = self.asked, answer = entry }, self.blank))
   local file = assert(io.open(self.path, "ab"))

@@ -104,13 +104,12 @@ end
 
 ---- the head ---------------------------------------------------------------------
 
-function methods:status() return not self.is_late and self.answer.status or nil end
-
 function methods:head()
+  local status = not self.is_late and self.answer.status or nil
   local lines = { ("HTTP/1.1 %d \r\n"):format(self.answer.status or 0) }
   for name, value in pairs(self.answer.headers or {}) do lines[#lines + 1] = name .. ": " .. value .. "\r\n" end
   lines[#lines + 1] = "\r\n"
-  return table.concat(lines)
+  return status, 1, table.concat(lines)
 end
 
 function methods:failure()
@@ -120,10 +119,6 @@ end
 
 function methods:received()
   return self.is_late and 0 or #(self.answer.body or "") + #self.due
-end
-
-function methods:sent()
-  return 1
 end
 
 ---- the body ---------------------------------------------------------------------

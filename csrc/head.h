@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* The head of an answer, as it came: a status line, then lines of headers. Free
+** of Lua and libcurl. */
+#ifndef MAREA_HEAD_H
+#define MAREA_HEAD_H
+
+#include <stddef.h>
+
+/* The media type that the first Content-Type names, without its parameters and
+** in whatever case it came: where it begins in the head, and its length; 0 if
+** there is none. */
+size_t head_media_type (const char *head, size_t n, const char **type);
+
+#endif
