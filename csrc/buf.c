@@ -52,10 +52,15 @@ static int grow (struct buf *b, size_t need) {
 }
 
 
-int buf_append (struct buf *b, const char *bytes, size_t n) {
+int buf_reserve (struct buf *b, size_t n) {
   if (b->failed) return b->failed;
   if (b->max && n > b->max - buf_len(b)) return b->failed = BUF_FULL;
-  if (n > b->cap - b->tail && grow(b, n)) return b->failed;
+  return n > b->cap - b->tail ? grow(b, n) : BUF_OK;
+}
+
+
+int buf_append (struct buf *b, const char *bytes, size_t n) {
+  if (buf_reserve(b, n)) return b->failed;
   if (n > 0) memcpy(b->bytes + b->tail, bytes, n);
   b->tail += n;
   return BUF_OK;

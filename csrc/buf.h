@@ -21,6 +21,7 @@ enum { BUF_OK = 0, BUF_FULL, BUF_NOMEM };
 
 /* an empty buffer is all zero: no call is needed to make one */
 int buf_append (struct buf *b, const char *bytes, size_t n);
+int buf_reserve (struct buf *b, size_t n);   /* room for n bytes, in one block */
 void buf_drop (struct buf *b, size_t n);   /* from the front; may move bytes */
 void buf_clear (struct buf *b);            /* keeps a small block */
 void buf_give_back (struct buf *b);        /* keeps none, if it is empty */

@@ -6,9 +6,8 @@
 static const char content_type[] = "content-type:";
 
 
-/* The language of the host has no say in what is a letter. */
-static int lower (char c) {
-  return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+char head_lower (char c) {
+  return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
 
@@ -17,7 +16,7 @@ static const char *value_in (const char *line, const char *end) {
   size_t n = sizeof content_type - 1, i;
   if ((size_t)(end - line) < n) return NULL;
   for (i = 0; i < n; i++)
-    if (lower(line[i]) != content_type[i]) return NULL;
+    if (head_lower(line[i]) != content_type[i]) return NULL;
   return line + n;
 }
 

@@ -6,6 +6,9 @@
 
 #include <stddef.h>
 
+/* The language of the host has no say in what is a letter. */
+char head_lower (char c);
+
 /* The media type that the first Content-Type names, without its parameters and
 ** in whatever case it came: where it begins in the head, and its length; 0 if
 ** there is none. */

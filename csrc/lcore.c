@@ -31,12 +31,15 @@ static int wall (lua_State *L) {
 }
 
 
-/* the head of an answer -> the media type it names, "" if none */
+/* the head of an answer -> the media type it names, in lower case; "" if none */
 static int media_type (lua_State *L) {
-  size_t n;
-  const char *type = "", *head = luaL_checklstring(L, 1, &n);
+  size_t n, i;
+  const char *type, *head = luaL_checklstring(L, 1, &n);
+  luaL_Buffer b;
   n = head_media_type(head, n, &type);
-  lua_pushlstring(L, type, n);
+  luaL_buffinit(L, &b);
+  for (i = 0; i < n; i++) luaL_addchar(&b, head_lower(type[i]));
+  luaL_pushresult(&b);
   return 1;
 }
 

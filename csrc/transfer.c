@@ -11,6 +11,7 @@
 #define HIGH_WATER     (48 * 1024)
 #define MAX_HEAD       (300 * 1024)  /* libcurl's own limit, since 8.0 */
 #define MAX_HEAD_LINES 5000
+#define USUAL_HEAD     1000          /* it is kept but for a moment */
 #define TOO_LONG       "the answer's body is too large"
 #define NO_MEMORY      "out of memory"
 #define MAX_SENT       2             /* libcurl itself would try six times */
@@ -193,6 +194,7 @@ static size_t on_head (char *line, size_t size, size_t n, void *arg) {
   n *= size;
   if (n >= 5 && memcmp(line, "HTTP/", 5) == 0) {
     buf_clear(&t->head);
+    buf_reserve(&t->head, USUAL_HEAD);
     t->head_done = 0;
     t->lines = 0;
   }

@@ -39,7 +39,7 @@ end
 --- The type of the body without its parameters, in lower case; "" if unsaid.
 --- Every stream asks, so the other headers are not parsed for it.
 function methods:media_type()
-  return core.media_type(self.head or ""):lower()
+  return core.media_type(self.head or "")
 end
 
 function methods:request_id()

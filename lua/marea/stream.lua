@@ -562,9 +562,7 @@ local absent = { __index = {
   chosen = false,              -- is `gather` the right gatherer?
   strange = false,             -- chunks came that no gatherer knows
   whole = false, key = nil, make = nil,   -- for a reader of chunks: that it is one; how to make those
-  reading = false,             -- the coroutine in which somebody waits; or true
-  interrupted = false, claimed = false, closed = false,
-  ended = false, err = nil, result = nil,
+  interrupted = false, closed = false, err = nil, result = nil,
 } }
 
 --- Makes what of a stream needs nothing that was answered: to be called while the
@@ -582,6 +580,9 @@ function stream.prepare(call, answer)
     gather = nil,                -- once there is something to gather
     fast = "text", fast_index = 0,   -- of what text is that is taken undecoded
     queue = {}, first = 1,       -- events not yet read
+    claimed = false,
+    reading = false,             -- the coroutine in which somebody waits; or true
+    ended = false,
   }, absent)
 end
 
@@ -702,9 +703,8 @@ end
 function stream.open(call, answer, read, ...)
   local kind = answer:media_type()
   if kind == "" then wait_for_start(answer) end
-  local start = answer.transfer:peek(kind == "" and 64 or 1)
-  if start == "" then return refuse(call, answer, "the answer is empty") end
-  if kind == "" then start = compat.without_bom(start) end
+  if answer.transfer:received() == 0 then return refuse(call, answer, "the answer is empty") end
+  local start = kind == "" and compat.without_bom(answer.transfer:peek(64)) or nil
   if kind == "text/event-stream" or kind == "" and looks_like_events(start) then
     answer.transfer:read_as("events", can_wait(call, answer))
     return (new(call, answer))

@@ -202,6 +202,27 @@ static void queue_stays_small (void) {
 }
 
 
+/* also behind what is stored, and not past the ceiling */
+static void room_is_there (void) {
+  struct buf b = { .max = 2000 };
+  const char *bytes;
+  SAME(buf_reserve(&b, 1000), BUF_OK);
+  SAME(buf_len(&b), 0);
+  bytes = b.bytes;
+  append_x(&b, 600);
+  append_x(&b, 400);
+  CHECK(b.bytes == bytes);
+  SAME(buf_reserve(&b, 1000), BUF_OK);
+  SAME(buf_len(&b), 1000);
+  bytes = b.bytes;
+  append_x(&b, 999);
+  CHECK(b.bytes == bytes);
+  SAME(buf_reserve(&b, 2), BUF_FULL);
+  SAME(buf_append(&b, "x", 1), BUF_FULL);
+  buf_free(&b);
+}
+
+
 static void freed_is_new (void) {
   static const struct buf none;
   struct buf b = { 0 };
@@ -226,6 +247,7 @@ static const struct test tests[] = {
   { "nearly empty, it gives memory back", nearly_empty_gives_back },
   { "a small block is kept", small_is_kept },
   { "a queue that stays short stays small", queue_stays_small },
+  { "where room is made, bytes need no other block", room_is_there },
   { "freed, it is as new", freed_is_new },
   { NULL, NULL }
 };

@@ -42,7 +42,7 @@ local TYPE = ("\ncontent-type:"):gsub("%a", function(letter)
 end):gsub("%-", "%%-") .. "[ \t]*([^; \t\n\v\f\r]*)"
 
 local function check_type(raw)
-  assert(core.media_type(raw) == (raw:match(TYPE) or ""))
+  assert(core.media_type(raw) == (raw:match(TYPE) or ""):lower())
 end
 
 local function check_check(name, value)
