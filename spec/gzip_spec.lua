@@ -49,6 +49,24 @@ describe("a compressed answer", function()
     assert.truthy(f.requests()[1].head:lower():find("accept%-encoding:[^\r\n]*gzip"))
   end)
 
+  describe("of a stream", function()
+    local function asked(headers)
+      local events = server.sse { server.chunk_json { content = "uno", finish = "stop" } }
+      local f = s:script({ { status = 200, headers = { ["content-type"] = "text/event-stream" }, body = events } })
+      guard.pooled = 1
+      assert.equal("uno", (faults.read(faults.client(f, { headers = headers }))))
+      return f.requests()[1].head:lower():match("\r\naccept%-encoding: ([^\r]*)")
+    end
+
+    it("is not asked for: its events are to come one by one", function()
+      assert.is_nil(asked())
+    end)
+
+    it("is asked for by who wants it so", function()
+      assert.equal("gzip", asked { ["Accept-encoding"] = "gzip" })
+    end)
+  end)
+
   it("is decoded in a stream too, cut anywhere", function()
     guard.pooled = 1
     local events = {}

@@ -22,11 +22,16 @@ local function put(list, places, name, value)
   else list[place] = name .. ": " .. value end
 end
 
+-- A compressor between here and the model may hold events back until it has more
+-- of them: none is asked for where they are to come one by one.
+local function encodings(call)
+  if call.identity then return " identity" end
+  return call.whole and " " .. net.versions().encodings or ""
+end
+
 -- What libcurl would say of itself it writes twice; what it is given, once.
 local function ours(call)
-  local versions = net.versions()
-  return { "User-Agent: marea/" .. require("marea")._VERSION,
-    "Accept-Encoding: " .. (call.identity and "identity" or versions.encodings) }
+  return { "User-Agent: marea/" .. require("marea")._VERSION, "Accept-Encoding:" .. encodings(call) }
 end
 
 -- Of a form only libcurl knows the boundary: its type is nobody else's to say.
