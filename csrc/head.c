@@ -28,6 +28,7 @@ static int ends_type (char c) {
 
 size_t head_media_type (const char *head, size_t n, const char **type) {
   const char *at = head, *end = head + n, *value = NULL;
+  *type = end;
   while (value == NULL) {
     at = memchr(at, '\n', (size_t)(end - at));
     if (at == NULL) return 0;

@@ -10,8 +10,8 @@
 char head_lower (char c);
 
 /* The media type that the first Content-Type names, without its parameters and
-** in whatever case it came: where it begins in the head, and its length; 0 if
-** there is none. */
+** in whatever case it came: where in the head it is, and its length; 0 if there
+** is none. */
 size_t head_media_type (const char *head, size_t n, const char **type);
 
 #endif

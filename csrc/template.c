@@ -46,11 +46,11 @@ static int set_method (CURL *c, const char *method) {
 
 
 /* A URL given as text libcurl parses for each request, a fifth of its work then;
-** one that is parsed it copies. NULL: have it parse. An address in brackets may
-** name a zone, which those copies lack before 8.3. */
+** one that is parsed it copies, all but an address's zone before 8.3 (of which
+** url.lua knows none). NULL: have it parse. */
 static CURLU *parse_url (const struct template_options *o) {
   CURLU *u;
-  if (o->once || strchr(o->url, '[') != NULL) return NULL;
+  if (o->once) return NULL;
   u = curl_url();
   if (u == NULL || curl_url_set(u, CURLUPART_URL, o->url, 0) == CURLUE_OK)
     return u;

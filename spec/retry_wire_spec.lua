@@ -131,6 +131,28 @@ describe("a retry", function()
       assert.same({ "other", "retried" }, order)
     end)
 
+    it("and keeps nothing meanwhile of the answer that was none", function()
+      local page = ("x"):rep(4e6)
+      local refused = refusal(500, { ["retry-after-ms"] = "1000" }, page)
+      local f, grown = s:script({ refused, faults.good() }), nil
+      marea.run(function()
+        collectgarbage()
+        collectgarbage()
+        local before = collectgarbage("count")
+        local task = marea.spawn(function()
+          return faults.client(f, { max_retries = 1 }).chat.completions:create { messages = faults.messages, stream = true }
+        end)
+        repeat marea.sleep(0.05) until #f.requests() == 1
+        marea.sleep(0.3)
+        collectgarbage()
+        collectgarbage()
+        grown = collectgarbage("count") - before
+        task:cancel()
+      end)
+      assert.equal(1, #f.requests())
+      assert.is_true(grown < 1000, grown)
+    end)
+
     it("and ends at once when the task is cancelled: nothing more is sent", function()
       local f = s:script({ refusal(500, { ["retry-after"] = "30" }), faults.good() })
       local started = socket.gettime()

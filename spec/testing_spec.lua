@@ -4,8 +4,10 @@
 
 local calls = require("spec.support.calls")
 local core = require("marea.core")
+local loop = require("marea.loop")
 local marea = require("marea")
 local server = require("spec.support.server")
+local through = require("marea.client").through
 
 local function ask(client, params, options)
   local all = { messages = { { role = "user", content = "Hola" } } }
@@ -362,6 +364,36 @@ describe("a tape", function()
     local _, again = assert(ask(marea.testing.replay(path, { model = "m" }), { stream = true })):result()
     assert.equal(err.kind, again.kind)
     assert.equal("uno", again.partial.output_text)
+  end)
+
+  -- As a finalizer may: what pins bytes, as `head` does, raises then.
+  it("holds what came of a stream that was closed in the middle of a pull", function()
+    local f = s:script { { { sse = { server.chunk_json { content = "uno" } }, open = true }, { wait_close = 5 } } }
+    local stream, pulls, closed = nil, 0, false
+    local own = { close = function(real)
+      closed = true
+      real:close()
+    end }
+    function own.pull(real)
+      pulls = pulls + 1
+      if pulls == 2 then
+        own.head = function() error("this stream is being read already") end
+        stream:close()
+      end
+      return real:pull()
+    end
+    local client = through(marea.client { base_url = f.base_url, model = "m" }, function(_, ...)
+      local real, id = loop.engine():transfer(...)
+      local function method(_, name)
+        return function(_, ...) return (own[name] or real[name])(real, ...) end
+      end
+      return setmetatable({}, { __index = method }), id
+    end)
+    stream = assert(ask(marea.testing.record(path, client), { stream = true }))
+    assert.equal("uno", stream:next().text)
+    assert.is_nil(stream:next())
+    assert.is_true(closed)
+    assert.is_truthy(contents():find("\n{.*uno.*}\n$"))
   end)
 
   it("says which request is not on it, beside the one that is", function()

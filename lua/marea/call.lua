@@ -19,7 +19,7 @@ local calls = {}
 ---@field form table[]|nil instead of a body: its parts (form.lua)
 ---@field content_type string|false|nil of the body; false for that of a form
 ---@field accept string|nil the type wanted, where it is not JSON or events
----@field identity boolean|nil ask for no compression
+---@field identity boolean|nil nothing compressed will do
 ---@field whole boolean read the body to its end before returning
 ---@field choices boolean|nil the answer must hold some
 ---@field any boolean|nil any answer will do
@@ -39,7 +39,7 @@ local calls = {}
 ---@field transport function|nil stands in place of the network
 ---@field meanwhile fun(call: marea.Call, answer: marea.Answer)|nil what can be done once the request is on its way
 ---@field asked integer|nil how many choices, if not one
----@field state table|nil of its stream, made meanwhile
+---@field state table|nil of its stream, made meanwhile for each try
 local methods = {}
 
 --- The function that blanks what is secret in it.

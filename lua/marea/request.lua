@@ -157,6 +157,7 @@ local function try_once(call, try)
   local ok, problem = pcall(go, call, try, answer)
   if ok and not problem then return answer end
   if answer.transfer then let_go(answer) else answer.release() end
+  call.state = nil      -- the next try may be long in coming
   if not ok then error(problem, 0) end
   return nil, problem, answer:headers()
 end

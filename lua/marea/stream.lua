@@ -199,6 +199,7 @@ local function take_chunk(s, chunk, kind)
   s.quick = nothing      -- what comes of it goes before any text that follows
   if not s.chosen then choose_gather(s, chunk) end
   local event, key = s.gather:add(chunk, s.queue)
+  if not s.transfer then return end     -- a finalizer closed the stream meanwhile
   if event then learn(s, event, key) else s.transfer:forget() end
   if s.watch and s.queue[s.first] then
     tell(s, "began")
@@ -254,15 +255,18 @@ end
 -- and not in a function of its own: thousands of streams wait with all their frames.
 local function advance(s)
   while not s.ended do
-    local text, chunk, kind, message = s.pull(s.transfer)
+    local transfer = s.transfer
+    local text, chunk, kind, message = s.pull(transfer)
     if text == nil then
-      if not s.transfer:wait() then
+      local ready = transfer:wait()
+      if s.ended then return nil end     -- a finalizer closed the stream meanwhile
+      if not ready then
         s.reading, s.quick = reader(), nothing
         loop.changed()
         local cancelled = loop.wait(s.id)
         s.reading = false
         if cancelled then cancel(s, cancelled) end
-      elseif s.transfer:done() then return nil, at_end(s) end
+      elseif transfer:done() then return nil, at_end(s) end
     elseif text then return text, chunk
     else
       take(s, chunk, kind, message)
@@ -565,8 +569,8 @@ local absent = { __index = {
   interrupted = false, closed = false, err = nil, result = nil,
 } }
 
---- Makes what of a stream needs nothing that was answered: to be called while the
---- answer is on its way, when it delays nobody.
+--- Makes a stream's state. Nothing in it depends on what is answered: it is made
+--- while that is on its way, for each try, and delays nobody.
 ---@param call marea.Call
 ---@param answer marea.Answer
 function stream.prepare(call, answer)

@@ -22,16 +22,20 @@ local function put(list, places, name, value)
   else list[place] = name .. ": " .. value end
 end
 
--- A compressor between here and the model may hold events back until it has more
--- of them: none is asked for where they are to come one by one.
+-- How a body may be compressed. Where it comes piece by piece a compressor on the
+-- way could hold back what it has until it has more. Who says nothing of it gets
+-- none; to insist is for where it would do harm.
 local function encodings(call)
-  if call.identity then return " identity" end
-  return call.whole and " " .. net.versions().encodings or ""
+  if call.identity then return "identity" end
+  return call.whole and net.versions().encodings
 end
 
 -- What libcurl would say of itself it writes twice; what it is given, once.
 local function ours(call)
-  return { "User-Agent: marea/" .. require("marea")._VERSION, "Accept-Encoding:" .. encodings(call) }
+  local list, places = {}, {}
+  put(list, places, "User-Agent", "marea/" .. require("marea")._VERSION)
+  put(list, places, "Accept-Encoding", encodings(call))
+  return list, places
 end
 
 -- Of a form only libcurl knows the boundary: its type is nobody else's to say.
@@ -50,8 +54,7 @@ local nothing = {}
 ---@param call marea.Call
 ---@return string[]
 function template.lines(call)
-  local s, list = call.settings, ours(call)
-  local places = { ["user-agent"] = 1, ["accept-encoding"] = 2 }
+  local s, list, places = call.settings, ours(call)
   local shared, own, kind = s.headers, call.headers or nothing, call.content_type
   if kind == false then shared, own = without_type(shared), without_type(own) end
   put(list, places, "Accept", call.accept or call.whole and "application/json" or "text/event-stream")

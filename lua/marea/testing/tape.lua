@@ -84,11 +84,15 @@ local function note(self, text, value, kind, message)
   else note_event(self, { value = value, type = kind }) end
 end
 
--- The real one's is taken out.
+-- Of the real one it can be taken once.
 function recorder:head()
-  local status, times, text = self.real:head()
-  self.head_text = self.head_text or text
-  return status, times, self.head_text
+  local first = self.first_head
+  if not first then
+    local status, times, text = self.real:head()
+    first = { status = status, times = times, text = text }
+    self.first_head = first
+  end
+  return first.status, first.times, first.text
 end
 
 function recorder:pull()
@@ -156,7 +160,7 @@ local function recording(path, open)
   return function(call, ...)
     local real, id = open(call, ...)
     local self = { real = real, path = path, entry = {}, asked = asked(call), blank = call:blanker(),
-      last = core.now(), written = false, bytes_taken = {}, head_text = false }
+      last = core.now(), written = false, bytes_taken = {}, first_head = false }
     return setmetatable(self, recorder_mt), id
   end
 end
