@@ -139,8 +139,9 @@ describe("a retry", function()
         collectgarbage()
         collectgarbage()
         local before = collectgarbage("count")
+        local client = faults.client(f, { max_retries = 1 })
         local task = marea.spawn(function()
-          return faults.client(f, { max_retries = 1 }).chat.completions:create { messages = faults.messages, stream = true }
+          return client.chat.completions:create { messages = faults.messages, stream = true }
         end)
         repeat marea.sleep(0.05) until #f.requests() == 1
         marea.sleep(0.3)
