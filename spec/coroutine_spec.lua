@@ -664,6 +664,36 @@ describe("coroutines", function()
     read_with_finalizers("pcall(stream.next, stream)")
   end)
 
+  it("survive a finalizer that closes the stream that is about to be waited for", function()
+    local f = server.shared():script({ { { sse = { server.chunk_json { content = "uno" } }, open = true },
+      { wait_close = 20 } } }, { repeat_last = true })
+    local output, status = child.code([[
+      local marea = require "marea"
+      local on_collect = require("marea.compat").on_collect
+      local client = marea.client { base_url = (...), model = "m" }
+      collectgarbage("setpause", 0)
+      collectgarbage("setstepmul", 1000000)
+      local ran, told = 0, 0
+      for _ = 1, 5 do
+        local stream = assert(client.chat.completions:create {
+          messages = { { role = "user", content = "hola" } }, stream = true })
+        assert(stream:next().text == "uno")
+        collectgarbage()
+        collectgarbage("stop")
+        on_collect(function()
+          ran = ran + 1
+          stream:close()
+        end)
+        collectgarbage("restart")
+        local event, err = stream:next()      -- it is not told where it had not begun
+        if event == nil and (err == nil or err.kind == "cancelled") then told = told + 1 end
+      end
+      io.write(ran == 5 and "ran" or "ran " .. ran, ", told ", told)
+    ]], { f.base_url })
+    assert.equal("ran, told 5", output)
+    assert.equal(0, status)
+  end)
+
   -- Texts so long that the collector, which never rests, runs while they are made.
   it("survive a finalizer that closes the stream whose text is being made", function()
     local pieces = { server.chunk_json { role = "assistant", content = "" } }

@@ -259,8 +259,10 @@ end
 
 --- Waits until the engine names this id. Returns as `suspend` does; a tail call,
 --- since thousands of tasks may wait here, each with all its frames.
-function loop.wait(id)
-  local waiter = loop.waiter()
+---@param waiter table|nil made by the caller just before, who has looked since that
+--- the id is still his: to make one may run a finalizer
+function loop.wait(id, waiter)
+  waiter = waiter or loop.waiter()
   waiting[id], waiter.id = waiter, id
   return loop.suspend(waiter, id)
 end

@@ -263,7 +263,8 @@ local function advance(s)
       if not ready then
         s.reading, s.quick = reader(), nothing
         loop.changed()
-        local cancelled = loop.wait(s.id)
+        local waiter = loop.waiter()
+        local cancelled = not s.ended and loop.wait(s.id, waiter)
         s.reading = false
         if cancelled then cancel(s, cancelled) end
       elseif transfer:done() then return nil, at_end(s) end
