@@ -259,10 +259,10 @@ end
 
 --- Waits until the engine names this id. Returns as `suspend` does; a tail call,
 --- since thousands of tasks may wait here, each with all its frames.
----@param waiter table|nil made by the caller just before, who has looked since that
---- the id is still his: to make one may run a finalizer
-function loop.wait(id, waiter)
-  waiter = waiter or loop.waiter()
+---@param whose table|nil once it is `ended` the id is another's
+function loop.wait(id, whose)
+  local waiter = loop.waiter()     -- may run a finalizer
+  if whose and whose.ended then return nil end
   waiting[id], waiter.id = waiter, id
   return loop.suspend(waiter, id)
 end

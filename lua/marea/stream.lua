@@ -255,19 +255,16 @@ end
 -- and not in a function of its own: thousands of streams wait with all their frames.
 local function advance(s)
   while not s.ended do
-    local transfer = s.transfer
-    local text, chunk, kind, message = s.pull(transfer)
+    local text, chunk, kind, message = s.pull(s.transfer)
     if text == nil then
-      local ready = transfer:wait()
-      if s.ended then return nil end     -- a finalizer closed the stream meanwhile
-      if not ready then
+      if s.ended then return nil end     -- a finalizer closed it meanwhile, as it may below
+      if not s.transfer:wait() then
         s.reading, s.quick = reader(), nothing
         loop.changed()
-        local waiter = loop.waiter()
-        local cancelled = not s.ended and loop.wait(s.id, waiter)
+        local cancelled = loop.wait(s.id, s)
         s.reading = false
         if cancelled then cancel(s, cancelled) end
-      elseif transfer:done() then return nil, at_end(s) end
+      elseif not s.ended and s.transfer:done() then return nil, at_end(s) end
     elseif text then return text, chunk
     else
       take(s, chunk, kind, message)
