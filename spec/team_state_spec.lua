@@ -163,11 +163,11 @@ describe("a team with a limit of time", function()
   it("counts the time of a run, over its pauses, and of no other", function()
     local team
     local function busy()
-      marea.sleep(0.06)
+      marea.sleep(0.3)
       team:pause()
       return "1"
     end
-    team = limited(0.1, { marea.user_proxy { ask = busy, name = "a" } })
+    team = limited(0.5, { marea.user_proxy { ask = busy, name = "a" } })
     assert.equal("paused", assert(team:run "go").stop)
     marea.sleep(0.1)
     assert.equal("usage_limit", assert(team:run()).stop)
@@ -189,7 +189,7 @@ describe("a team with a limit of time", function()
   it("of whoever it works for stops it in its turn, which goes on later", function()
     local inner = marea.team.round_robin { member("x", { "X" }), member("y", { LATE, "Y" }), name = "inner",
       max_turns = 2 }
-    local team = limited(0.05, { inner, max_turns = 1 })
+    local team = limited(0.5, { inner, max_turns = 1 })
     assert.same({ "usage_limit", "seconds", "" }, ended(assert(team:run "go")))
     assert.equal("inner: Y", said(assert(team:run()).messages))
   end)
