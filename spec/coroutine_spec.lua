@@ -632,7 +632,7 @@ describe("coroutines", function()
         local stream = assert(client.chat.completions:create {
           messages = { { role = "user", content = "hola" } }, stream = true })
         local n = 0
-        pcall(function()
+        local _, err = pcall(function()
           for _ in stream:chunks() do
             n = n + 1
             if n == 1 + i % 3 then
@@ -644,6 +644,7 @@ describe("coroutines", function()
             end
           end
         end)
+        if tostring(err):find("attempt to", 1, true) then io.write(err, "\n") end
         stream:close()
       end
       io.write(ran > 0 and "ran" or "never ran")

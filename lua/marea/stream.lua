@@ -384,7 +384,7 @@ local function chunk_of(s, text, chunk)
   if chunk == nil then return s.make(text) end
   if s.make == nil then
     s.make = recipe.of(chunk, s.key) or false
-    s.transfer:pull_whole(not s.make)
+    if s.transfer then s.transfer:pull_whole(not s.make) end     -- a finalizer may have closed it
   end
   return chunk
 end
